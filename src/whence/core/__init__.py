@@ -1,0 +1,1 @@
+"""What every layer may use: errors, the registry of components, optional imports."""

@@ -1,0 +1,1 @@
+"""Everything about the Earth itself: coordinates, the grid, fields on it, places and regions."""

@@ -1,0 +1,1 @@
+"""Pictures in: views, queries, image and metadata readers, generated test pictures."""
