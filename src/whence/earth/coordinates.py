@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
-from numpy.typing import ArrayLike
 
+from whence.core.arrays import FloatArray, Numbers
 from whence.core.errors import CoordinateError
 from whence.earth.grid import lat_lon, unit_vectors
 
 if TYPE_CHECKING:
     from pyproj import Geod
-
-FloatArray = Float[np.ndarray, "..."]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Bounds:
     north: float
     east: float
 
-    def contains(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> np.ndarray:
+    def contains(self, lat_deg: Numbers, lon_deg: Numbers) -> np.ndarray:
         """Tell for each point whether it lies inside or on the edge."""
         lat, lon = np.asarray(lat_deg, np.float64), wrap_lon_deg(lon_deg)
         across = (lon >= self.west) | (lon <= self.east)
@@ -57,7 +55,7 @@ def _geod() -> Geod:
     return Geod(ellps="WGS84")
 
 
-def wrap_lon_deg(lon_deg: ArrayLike) -> FloatArray:
+def wrap_lon_deg(lon_deg: Numbers) -> FloatArray:
     """Bring longitudes into [−180, 180); those already there stay as they are, to the last bit."""
     lon = np.asarray(lon_deg, np.float64)
     return np.where((lon >= -180.0) & (lon < 180.0), lon, np.mod(lon + 180.0, 360.0) - 180.0)
@@ -80,26 +78,22 @@ def point(lat_deg: float, lon_deg: float) -> Point:
     return Point(float(lat_deg), float(wrap_lon_deg(lon_deg)))
 
 
-def distance_km(lat1: ArrayLike, lon1: ArrayLike, lat2: ArrayLike, lon2: ArrayLike) -> FloatArray:
+def distance_km(lat1: Numbers, lon1: Numbers, lat2: Numbers, lon2: Numbers) -> FloatArray:
     """WGS84 geodesic distance between points, km, with broadcasting."""
-    lat1, lon1, lat2, lon2 = np.broadcast_arrays(
-        *(np.asarray(v, np.float64) for v in (lat1, lon1, lat2, lon2))
-    )
+    lat1, lon1, lat2, lon2 = np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (lat1, lon1, lat2, lon2)))
     _, _, metres = _geod().inv(lon1.ravel(), lat1.ravel(), lon2.ravel(), lat2.ravel())
     return np.asarray(metres).reshape(lat1.shape) / 1000.0
 
 
-def bearing_deg(lat1: ArrayLike, lon1: ArrayLike, lat2: ArrayLike, lon2: ArrayLike) -> FloatArray:
+def bearing_deg(lat1: Numbers, lon1: Numbers, lat2: Numbers, lon2: Numbers) -> FloatArray:
     """Azimuth at the first point of the geodesic to the second, degrees clockwise from north, [0, 360)."""
-    lat1, lon1, lat2, lon2 = np.broadcast_arrays(
-        *(np.asarray(v, np.float64) for v in (lat1, lon1, lat2, lon2))
-    )
+    lat1, lon1, lat2, lon2 = np.broadcast_arrays(*(np.asarray(v, np.float64) for v in (lat1, lon1, lat2, lon2)))
     azimuth, _, _ = _geod().inv(lon1.ravel(), lat1.ravel(), lon2.ravel(), lat2.ravel())
     return np.mod(np.asarray(azimuth).reshape(lat1.shape), 360.0)
 
 
 def destination(
-    lat_deg: ArrayLike, lon_deg: ArrayLike, bearing: ArrayLike, range_km: ArrayLike
+    lat_deg: Numbers, lon_deg: Numbers, bearing: Numbers, range_km: Numbers
 ) -> tuple[FloatArray, FloatArray]:
     """Points reached along geodesics: latitude and longitude in degrees, with broadcasting."""
     lat, lon, azimuth, km = np.broadcast_arrays(
@@ -109,7 +103,7 @@ def destination(
     return np.asarray(out_lat).reshape(lat.shape), wrap_lon_deg(out_lon).reshape(lat.shape)
 
 
-def _weights(n: int, weights: ArrayLike | None) -> FloatArray:
+def _weights(n: int, weights: Numbers | None) -> FloatArray:
     if n == 0:
         raise CoordinateError("A mean needs at least one point.")
     w = np.ones(n) if weights is None else np.asarray(weights, np.float64)
@@ -118,7 +112,7 @@ def _weights(n: int, weights: ArrayLike | None) -> FloatArray:
     return w / w.sum()
 
 
-def spherical_mean(lat_deg: ArrayLike, lon_deg: ArrayLike, weights: ArrayLike | None = None) -> Point:
+def spherical_mean(lat_deg: Numbers, lon_deg: Numbers, weights: Numbers | None = None) -> Point:
     """Weighted mean direction of points.
 
     Raises:
@@ -132,7 +126,7 @@ def spherical_mean(lat_deg: ArrayLike, lon_deg: ArrayLike, weights: ArrayLike | 
     return Point(float(lat), float(wrap_lon_deg(lon)))
 
 
-def geodesic_median(lat_deg: ArrayLike, lon_deg: ArrayLike, weights: ArrayLike | None = None) -> Point:
+def geodesic_median(lat_deg: Numbers, lon_deg: Numbers, weights: Numbers | None = None) -> Point:
     """Point with the least weighted sum of distances to the given ones.
 
     Weiszfeld's algorithm on the sphere (Fletcher et al. 2009), started from the best of the given points, so
@@ -178,7 +172,7 @@ def _weiszfeld_step(here: FloatArray, vectors: Float[np.ndarray, "n 3"], w: Floa
     return np.asarray(moved / np.linalg.norm(moved))
 
 
-def bounds_of(lat_deg: ArrayLike, lon_deg: ArrayLike) -> Bounds:
+def bounds_of(lat_deg: Numbers, lon_deg: Numbers) -> Bounds:
     """Smallest latitude–longitude rectangle around points, across the antimeridian where that is shorter.
 
     Raises:

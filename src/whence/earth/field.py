@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numpy.typing import ArrayLike
 
+from whence.core.arrays import FloatArray, Numbers
 from whence.core.errors import ConstraintError
 from whence.earth import grid
 from whence.earth.coordinates import Point
@@ -42,7 +42,7 @@ class CellRegion:
     mass: float
     area_km2: float
 
-    def contains(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Bool[np.ndarray, "..."]:
+    def contains(self, lat_deg: Numbers, lon_deg: Numbers) -> Bool[np.ndarray, ...]:
         """Tell for each point whether it lies in the region."""
         member = np.zeros(len(self.partition), dtype=bool)
         member[self.index] = True
@@ -75,11 +75,11 @@ class Field:
 
     @staticmethod
     def from_points(
-        lat_deg: ArrayLike,
-        lon_deg: ArrayLike,
-        weights: ArrayLike | None = None,
+        lat_deg: Numbers,
+        lon_deg: Numbers,
+        weights: Numbers | None = None,
         *,
-        sigma_km: ArrayLike,
+        sigma_km: Numbers,
         floor: float = 0.0,
         base_order: int = WORKING_ORDER,
     ) -> Field:
@@ -168,7 +168,7 @@ class Field:
         """Probability in each cell of a normalised field."""
         return np.exp(self.values) * self.partition.fractions
 
-    def at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Float[np.ndarray, "..."]:
+    def at(self, lat_deg: Numbers, lon_deg: Numbers) -> FloatArray:
         """Values at points."""
         return np.asarray(self.values[self.partition.index_at(lat_deg, lon_deg)])
 
@@ -250,10 +250,10 @@ class Field:
     def smooth(self, sigma_km: float) -> Field:
         """Convolution of the density with a von Mises–Fisher kernel of ``sigma_km``.
 
-        Works on cells of at most two thirds of ``sigma_km`` (order 8 at the finest: from 40 km on).
+        Works on cells of at most four fifths of ``sigma_km``, order 7 at the finest.
 
         Raises:
-            ValueError: ``sigma_km`` is below 40.
+            ValueError: ``sigma_km`` is below 64.
         """
         from whence.earth.kernels import convolve
 

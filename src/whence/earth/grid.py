@@ -14,7 +14,8 @@ from functools import lru_cache
 import healpix
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
+
+from whence.core.arrays import FloatArray, IntArray, Numbers
 
 MAX_ORDER = 29
 """Finest order of the grid; a cell is then about 2 cm across."""
@@ -29,18 +30,15 @@ _E2 = 0.0066943799901413165
 _E = np.sqrt(_E2)
 _QP = 1.0 + (1.0 - _E2) / _E * np.arctanh(_E)
 
-FloatArray = Float[np.ndarray, "..."]
-IntArray = Int[np.ndarray, "..."]
 
-
-def authalic_lat_deg(lat_deg: ArrayLike) -> FloatArray:
+def authalic_lat_deg(lat_deg: Numbers) -> FloatArray:
     """Geodetic to authalic latitude, both in degrees (Snyder eq. 3-11, 3-12)."""
     s = np.sin(np.radians(np.asarray(lat_deg, dtype=np.float64)))
     q = (1.0 - _E2) * (s / (1.0 - _E2 * s * s) + np.arctanh(_E * s) / _E)
     return np.degrees(np.arcsin(np.clip(q / _QP, -1.0, 1.0)))
 
 
-def geodetic_lat_deg(authalic_deg: ArrayLike) -> FloatArray:
+def geodetic_lat_deg(authalic_deg: Numbers) -> FloatArray:
     """Authalic to geodetic latitude, both in degrees: the series of Snyder eq. 3-18 to order e⁶.
 
     One fixed-point step against `authalic_lat_deg` takes the series to better than 1e-10 degrees.
@@ -62,12 +60,12 @@ def cell_count(order: int) -> int:
     return 12 << (2 * order)
 
 
-def cell_area_km2(order: ArrayLike) -> FloatArray:
+def cell_area_km2(order: Numbers) -> FloatArray:
     """Area of one cell of each order, km²."""
     return EARTH_AREA_KM2 / (12.0 * 4.0 ** np.asarray(order, dtype=np.float64))
 
 
-def cell_size_km(order: ArrayLike) -> FloatArray:
+def cell_size_km(order: Numbers) -> FloatArray:
     """Side of the square that has the area of a cell, km: 51 at order 7, 0.1 at order 16."""
     return np.sqrt(cell_area_km2(order))
 
@@ -78,7 +76,7 @@ def order_for_size_km(size_km: float) -> int:
     return int(np.clip(order, 0, MAX_ORDER))
 
 
-def cells_at(lat_deg: ArrayLike, lon_deg: ArrayLike, order: int) -> IntArray:
+def cells_at(lat_deg: Numbers, lon_deg: Numbers, order: int) -> IntArray:
     """Cell of one order that holds each point (degrees, WGS84)."""
     lat, lon = np.broadcast_arrays(authalic_lat_deg(lat_deg), np.asarray(lon_deg, dtype=np.float64))
     shape = lat.shape
@@ -96,7 +94,7 @@ def centres(cells: IntArray, order: int) -> tuple[FloatArray, FloatArray]:
     return geodetic_lat_deg(np.asarray(lat)).reshape(cells.shape), lon.reshape(cells.shape)
 
 
-def unit_vectors(lat_deg: ArrayLike, lon_deg: ArrayLike) -> Float[np.ndarray, "... 3"]:
+def unit_vectors(lat_deg: Numbers, lon_deg: Numbers) -> Float[np.ndarray, "... 3"]:
     """Unit vectors on the authalic sphere, on which cells and kernels live."""
     lat = np.radians(authalic_lat_deg(lat_deg))
     lon = np.radians(np.asarray(lon_deg, dtype=np.float64))
@@ -122,7 +120,7 @@ def children(cells: IntArray, order: int, fine: int) -> Int[np.ndarray, "n k"]:
     return (np.asarray(cells, dtype=np.int64).reshape(-1, 1) << shift) + np.arange(1 << shift)
 
 
-def _edge_cells(cells: IntArray, order: int, x: IntArray, y: IntArray, depth: int) -> IntArray:
+def _edge_cells(cells: IntArray, x: IntArray, y: IntArray, depth: int) -> IntArray:
     """Descendants ``depth`` orders down at integer positions ``x``, ``y`` inside each cell."""
     code = np.zeros(np.broadcast(x, y).shape, dtype=np.int64)
     for bit in range(depth):
@@ -147,7 +145,7 @@ def boundaries(
     zero, full = np.zeros(step, np.int64), np.full(step, last, np.int64)
     x = np.concatenate([steps, full, last - steps, zero])
     y = np.concatenate([zero, steps, full, last - steps])
-    return centres(_edge_cells(cells, order, x, y, depth), MAX_ORDER)
+    return centres(_edge_cells(cells, x, y, depth), MAX_ORDER)
 
 
 def neighbours(cells: Int[np.ndarray, " n"], order: int) -> Int[np.ndarray, "n 8"]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
 
+from whence.core.arrays import Numbers
 from whence.earth import grid
 from whence.earth.coordinates import point
 from whence.earth.field import Field
@@ -21,7 +21,7 @@ _PAIRS_AT_ONCE = 4_000_000
 
 
 def evaluate_kernels(
-    lat_deg: ArrayLike, lon_deg: ArrayLike, weights: ArrayLike | None, sigma_km: ArrayLike, base_order: int
+    lat_deg: Numbers, lon_deg: Numbers, weights: Numbers | None, sigma_km: Numbers, base_order: int
 ) -> tuple[Partition, Float[np.ndarray, " n"]]:
     """Density, relative to uniform, of a mixture of kernels, on a partition refined around each of them.
 
@@ -108,9 +108,9 @@ def _accumulate(
 
 def convolve(field: Field, sigma_km: float) -> Field:
     """Convolve a field's density with a kernel; see `Field.smooth`."""
-    order = max(grid.order_for_size_km(sigma_km / 1.5), 3)
-    if order > 8:
-        raise ValueError(f"Smoothing works from 40 km on, received {sigma_km} km.")
+    order = max(grid.order_for_size_km(sigma_km / 1.25), 3)
+    if order > 7:
+        raise ValueError(f"Smoothing works from 64 km on, received {sigma_km} km.")
     coarse = field.resample(order)
     peak = float(coarse.values.max())
     mass = np.exp(coarse.values - peak)

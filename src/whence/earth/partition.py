@@ -8,8 +8,8 @@ from functools import cached_property, lru_cache, reduce
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from numpy.typing import ArrayLike
 
+from whence.core.arrays import IntArray, Numbers
 from whence.core.errors import ArtifactError
 from whence.earth import grid
 
@@ -133,7 +133,7 @@ class Partition:
         """Longitudes of the cells' centres, [−180, 180)."""
         return self._lat_lon[:, 1]
 
-    def index_at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Int[np.ndarray, "..."]:
+    def index_at(self, lat_deg: Numbers, lon_deg: Numbers) -> IntArray:
         """Index of the cell that holds each point."""
         deep = grid.cells_at(lat_deg, lon_deg, grid.MAX_ORDER)
         return np.asarray(np.searchsorted(self.starts, deep, side="right") - 1)

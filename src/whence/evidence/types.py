@@ -79,7 +79,8 @@ class EvidenceSource(ABC):
 
     A source is one module with one final class. ``NAME`` is how users call it, ``SUMMARY`` one line for
     ``whence sources``, ``NEEDS`` what it takes from the picture or machine, ``ERROR_MODEL`` how its
-    likelihood allows for being wrong. Sources keep no state between queries beyond caches.
+    likelihood allows for being wrong. A source with settings takes its frozen ``Config`` as the only
+    argument of its constructor. Sources keep no state between queries beyond caches.
     """
 
     NAME: ClassVar[str]
@@ -87,6 +88,9 @@ class EvidenceSource(ABC):
     NEEDS: ClassVar[str]
     ERROR_MODEL: ClassVar[str]
     TIME_LIMIT_S: ClassVar[float] = 30.0
+
+    temperature: float = 1.0
+    """What the source's log-likelihood is divided by when fused."""
 
     @abstractmethod
     def read(self, query: Query) -> tuple[Claim, ...]:

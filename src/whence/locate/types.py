@@ -146,10 +146,9 @@ class Ledger:
         entries: one a source, the most telling first.
         prior_bits: log₂ of the prior's density at the answer over the uniform density.
         agreement_bits: what the sources say together beyond what each says alone: positive when they
-            contradict each other elsewhere, negative when they repeat each other.
+            contradict each other elsewhere, negative when they repeat each other; the same number at every place.
         total_bits: log₂ of the belief's density at the answer over the uniform density.
         runner_up: the second candidate, at which ``bits_runner_up`` is read; ``None`` if there is none.
-        agreement_bits_runner_up: as ``agreement_bits``; it is the same constant everywhere.
     """
 
     entries: tuple[LedgerEntry, ...]

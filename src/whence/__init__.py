@@ -1,0 +1,42 @@
+"""Where was this picture taken, how sure are we, and why?
+
+```python
+import whence
+
+estimate = whence.locate("photo.jpg")
+print(estimate)              # where, how sure, why
+estimate.point.lat_deg, estimate.error_km["p90"], estimate.abstained
+```
+
+Names are imported when first used, so that ``import whence`` stays fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from whence.core.errors import WhenceError
+    from whence.earth.field import Field
+    from whence.explain.contrast import contrast
+    from whence.locate.types import Estimate
+    from whence.pipeline import Locator, Options, locate
+
+__version__ = "0.1.0"
+__all__ = ["Estimate", "Field", "Locator", "Options", "WhenceError", "contrast", "locate"]
+
+_HOMES = {
+    "Estimate": "whence.locate.types",
+    "Field": "whence.earth.field",
+    "Locator": "whence.pipeline",
+    "Options": "whence.pipeline",
+    "WhenceError": "whence.core.errors",
+    "contrast": "whence.explain.contrast",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'whence' has no attribute {name!r}")

@@ -1,0 +1,136 @@
+"""The resolution floor: nothing finer than a country, region or city leaves the program."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from whence.core.errors import unknown_name
+from whence.earth.coordinates import Point
+from whence.earth.field import Field
+from whence.earth.places import gazetteer
+from whence.earth.regions import RegionLevel, regions
+from whence.locate.places import label
+from whence.locate.types import (
+    Candidate,
+    ClaimEntry,
+    CredibleRegion,
+    Estimate,
+    LedgerEntry,
+    RegionProbability,
+    Without,
+)
+
+LEVELS = ("country", "region", "city")
+
+_ORDERS = {"country": 4, "region": 6, "city": 8}
+_FLOOR_KM = {"country": 400.0, "region": 100.0, "city": 13.0}
+_WITHHELD = "withheld by the resolution floor"
+
+
+def coarsen(estimate: Estimate, level: str) -> Estimate:
+    """Return the estimate with everything finer than ``level`` taken out.
+
+    The belief is averaged over cells of that size, the answer and the candidates move to the largest town of
+    their country or region (or to the nearest town of 15,000 people for ``city``), errors are stated no smaller
+    than the floor, and what the claims read is withheld, as it may hold coordinates or an address. Bits stay:
+    they say how much each source gave, not what.
+
+    Args:
+        estimate: full answer.
+        level: ``country``, ``region`` or ``city``.
+
+    Raises:
+        OptionError: no such level.
+    """
+    if level not in LEVELS:
+        raise unknown_name("resolution floor", level, LEVELS)
+    belief, prior = _average(estimate.belief, level), _average(estimate.prior, level)
+    floor = _FLOOR_KM[level]
+    candidates = _merge([_coarse_candidate(c, level) for c in estimate.candidates])
+    point = Point(candidates[0].lat_deg, candidates[0].lon_deg)
+    return replace(
+        estimate,
+        point=point,
+        error_km={key: max(value, floor) for key, value in estimate.error_km.items()},
+        regions=tuple(_coarse_regions(estimate.regions, level)),
+        candidates=candidates,
+        credible=tuple(
+            CredibleRegion(item.level, region.area_km2, region)
+            for item in estimate.credible
+            for region in (belief.credible_region(item.level),)
+        ),
+        ledger=replace(
+            estimate.ledger,
+            entries=tuple(_coarse_entry(entry, level) for entry in estimate.ledger.entries),
+            runner_up=candidates[1] if len(candidates) > 1 else None,
+        ),
+        belief=belief,
+        prior=prior,
+        evidence=(),
+        coarsest=level,
+    )
+
+
+def _average(field: Field, level: str) -> Field:
+    return field.resample(_ORDERS[level]).normalise()
+
+
+def _snap(point: Point, level: str) -> tuple[Point, str]:
+    """The town that stands for a point's country, region or city, and its label."""
+    places = gazetteer()
+    if level == "city":
+        near = places.nearest(point.lat_deg, point.lon_deg, k=1, min_population=15_000)
+        town = near[0].place
+    else:
+        kind = RegionLevel.COUNTRY if level == "country" else RegionLevel.REGION
+        own = places.nearest(point.lat_deg, point.lon_deg, k=1)[0].place
+        code = own.country if kind is RegionLevel.COUNTRY else own.division
+        cells = regions(kind).indices_at(places.lat_deg, places.lon_deg) == regions(kind).codes.index(code)
+        town = places.place(int(np.argmax(np.where(cells, places.populations, -1)))) if cells.any() else own
+    return Point(town.lat_deg, town.lon_deg), label(Point(town.lat_deg, town.lon_deg), None) if not town else town.name
+
+
+def _coarse_candidate(candidate: Candidate, level: str) -> Candidate:
+    from whence.locate.places import nearest_place
+
+    point, _ = _snap(Point(candidate.lat_deg, candidate.lon_deg), level)
+    near = nearest_place(point)
+    return Candidate(point.lat_deg, point.lon_deg, candidate.probability, near, label(point, near))
+
+
+def _merge(candidates: list[Candidate]) -> tuple[Candidate, ...]:
+    """Candidates that fell together become one."""
+    out: dict[tuple[float, float], Candidate] = {}
+    for item in candidates:
+        key = (item.lat_deg, item.lon_deg)
+        old = out.get(key)
+        out[key] = replace(old, probability=old.probability + item.probability) if old else item
+    return tuple(out.values())
+
+
+def _coarse_regions(found: tuple[RegionProbability, ...], level: str) -> list[RegionProbability]:
+    kept = {"country": {"country"}, "region": {"country", "region"}, "city": {"country", "region", "place"}}[level]
+    return [item for item in found if item.level in kept]
+
+
+def _coarse_entry(entry: LedgerEntry, level: str) -> LedgerEntry:
+    return replace(
+        entry,
+        claims=tuple(_coarse_claim(claim, level) for claim in entry.claims),
+        without=_coarse_without(entry.without, level),
+    )
+
+
+def _coarse_claim(entry: ClaimEntry, level: str) -> ClaimEntry:
+    claim = replace(entry.claim, read=_WITHHELD, implies=_WITHHELD, likelihood=None, box=None)
+    return replace(entry, claim=claim, without=_coarse_without(entry.without, level))
+
+
+def _coarse_without(without: Without | None, level: str) -> Without | None:
+    if without is None:
+        return None
+    floor = _FLOOR_KM[level]
+    point, _ = _snap(without.point, level)
+    return replace(without, point=point, shift_km=round(without.shift_km / floor) * floor)

@@ -1,0 +1,109 @@
+"""From a posterior to an `Estimate`: answer, certainty, regions, ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from whence.earth.coordinates import Point
+from whence.earth.field import Field
+from whence.evidence.types import Evidence
+from whence.locate.ledger import build_ledger
+from whence.locate.peaks import error_quantiles_km, peak_order, peaks
+from whence.locate.places import candidate, region_probabilities
+from whence.locate.types import CredibleRegion, Estimate, QueryInfo
+
+
+@dataclass(frozen=True)
+class Config:
+    """How an answer is read off a belief."""
+
+    top: int = 5
+    "How many candidates, and regions of each level, are given."
+    max_area_km2: float = 5_000_000.0
+    "Abstain when the 90 % credible region is larger than this (about half of Europe), km²."
+    min_gain_bits: float = 1.0
+    "Abstain when the evidence sharpens the prior by less than this, bits."
+
+
+def estimate(
+    query: QueryInfo,
+    prior: Field,
+    evidence: Sequence[Evidence],
+    *,
+    config: Config | None = None,
+    versions: Mapping[str, str] | None = None,
+    timings_ms: Mapping[str, float] | None = None,
+) -> Estimate:
+    """Fuse the evidence over the prior and read the answer off.
+
+    Args:
+        query: what was asked about.
+        prior: normalised prior.
+        evidence: what the sources returned, failures included.
+        config: thresholds and counts.
+        versions: provenance, passed on.
+        timings_ms: time of the stages before, passed on with ours added.
+
+    Raises:
+        ConstraintError: hard constraints rule out every place.
+    """
+    config = config or Config()
+    started = time.perf_counter()
+    likelihoods = [field for item in evidence if (field := item.log_likelihood()) is not None]
+    total = Field.sum([prior, *likelihoods])
+    belief = total.normalise()
+    fused = time.perf_counter()
+    order = peak_order(belief)
+    found = tuple(candidate(peak) for peak in peaks(belief, max(config.top, 2), order))
+    answer = Point(found[0].lat_deg, found[0].lon_deg)
+    p50, p90 = error_quantiles_km(belief, answer, (0.5, 0.9))
+    credible = tuple(
+        CredibleRegion(level, region.area_km2, region)
+        for level in (0.5, 0.9)
+        for region in (belief.credible_region(level),)
+    )
+    regions = region_probabilities(belief, config.top)
+    read_off = time.perf_counter()
+    ledger = build_ledger(
+        prior, evidence, total, answer, found[1] if len(found) > 1 else None, radius_km=p50, order=order
+    )
+    reason = _abstention(belief, prior, credible[1].area_km2, config)
+    done = time.perf_counter()
+    return Estimate(
+        query=query,
+        point=answer,
+        error_km={"p50": p50, "p90": p90},
+        regions=regions,
+        candidates=found[: config.top],
+        credible=credible,
+        abstained=reason is not None,
+        abstention_reason=reason,
+        ledger=ledger,
+        belief=belief,
+        prior=prior,
+        evidence=tuple(evidence),
+        versions=dict(versions or {}),
+        timings_ms={
+            **(timings_ms or {}),
+            "fuse": (fused - started) * 1e3,
+            "estimate": (read_off - fused) * 1e3,
+            "ledger": (done - read_off) * 1e3,
+        },
+    )
+
+
+def _abstention(belief: Field, prior: Field, area90_km2: float, config: Config) -> str | None:
+    gain = belief.information_gain_bits(prior)
+    if gain < config.min_gain_bits:
+        return (
+            f"nothing was found that says where this is: the evidence sharpens the prior by {gain:.1f} bits, "
+            f"less than {config.min_gain_bits:g}"
+        )
+    if area90_km2 > config.max_area_km2:
+        return (
+            f"the 90 % region covers {area90_km2 / 1e6:.1f} million km², more than "
+            f"{config.max_area_km2 / 1e6:g} million: read it as a region, not as a place"
+        )
+    return None

@@ -1,0 +1,73 @@
+"""Names for a belief: probabilities of countries, divisions and places, and labels of candidates."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whence.earth.coordinates import Point
+from whence.earth.field import Field
+from whence.earth.places import NearPlace, gazetteer
+from whence.earth.regions import RegionLevel, regions
+from whence.locate.peaks import Peak
+from whence.locate.types import Candidate, RegionProbability
+
+_PLACE_LEAVES = 64
+_NEAR_KM = 200.0
+
+
+def region_probabilities(belief: Field, top: int) -> tuple[RegionProbability, ...]:
+    """Most probable countries, first-level divisions and places, ``top`` of each.
+
+    Places are the nearest populated ones to the belief's heaviest cells; their probabilities are lower bounds
+    when the belief is spread over many cells.
+    """
+    out: list[RegionProbability] = []
+    for level in (RegionLevel.COUNTRY, RegionLevel.REGION):
+        table = regions(level)
+        masses = table.marginalise(belief)
+        ranked = sorted(masses.items(), key=lambda pair: (-pair[1], pair[0]))[:top]
+        for code, mass in ranked:
+            if mass >= 1e-4:
+                name = table.region(code).name if code else "at sea, or in no country"
+                out.append(RegionProbability(level.value, code, name, mass))
+    return (*out, *_place_probabilities(belief, top))
+
+
+def _place_probabilities(belief: Field, top: int) -> list[RegionProbability]:
+    heavy = np.argsort(-belief.mass, kind="stable")[:_PLACE_LEAVES]
+    partition, places = belief.partition, gazetteer()
+    nearest = places.nearest_indices(partition.lat_deg[heavy], partition.lon_deg[heavy])
+    ids, inverse = np.unique(nearest, return_inverse=True)
+    masses = np.bincount(inverse.ravel(), belief.mass[heavy])
+    out = []
+    for k in np.argsort(-masses, kind="stable")[:top].tolist():
+        place = places.place(int(ids[k]))
+        if masses[k] >= 1e-3:
+            label = ", ".join(part for part in (place.name, place.division_name, place.country) if part)
+            out.append(RegionProbability("place", str(place.id), label, float(masses[k])))
+    return out
+
+
+def candidate(peak: Peak) -> Candidate:
+    """A peak with the populated place nearest to it."""
+    near = nearest_place(peak.point)
+    return Candidate(peak.point.lat_deg, peak.point.lon_deg, peak.probability, near, label(peak.point, near))
+
+
+def nearest_place(point: Point) -> NearPlace | None:
+    """Nearest populated place within 200 km."""
+    found = gazetteer().nearest(point.lat_deg, point.lon_deg, k=1)
+    return found[0] if found and found[0].distance_km <= _NEAR_KM else None
+
+
+def label(point: Point, near: NearPlace | None) -> str:
+    """Readable name of a point, such as ``near Arezzo, Tuscany, Italy``."""
+    if near is None:
+        return f"{point.lat_deg:.2f}, {point.lon_deg:.2f}, far from any town"
+    from whence.earth.countries import countries
+
+    place = near.place
+    country = countries().get(place.country)
+    parts = (place.name, place.division_name, country.name if country else place.country)
+    named = ", ".join(dict.fromkeys(part for part in parts if part))
+    return named if near.distance_km < 10.0 else f"{near.distance_km:.0f} km from {named}"

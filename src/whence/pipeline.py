@@ -1,0 +1,265 @@
+"""The stages in a row: read, ask the sources, fuse, estimate. What Python users and the command line call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from whence import __version__
+from whence.core.config import build, fingerprint
+from whence.core.errors import OptionError, unknown_name
+from whence.evidence.constraints import Constraint, Constraints, parse_constraints
+from whence.evidence.prior import Config as PriorConfig
+from whence.evidence.prior import prior_field
+from whence.evidence.run import gather, sources
+from whence.evidence.types import EvidenceSource
+from whence.locate.coarsen import LEVELS, coarsen
+from whence.locate.estimate import Config as EstimateConfig
+from whence.locate.estimate import estimate
+from whence.locate.types import Estimate, QueryInfo
+from whence.samples.view import Metadata, Query, View
+
+if TYPE_CHECKING:
+    from whence.earth.field import Field
+
+Picture = str | Path | bytes | BinaryIO | View
+"""What `locate` takes: a path, the bytes of a file, an open binary file, or a view already read."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How pictures are located. Everything that can change an answer is here."""
+
+    ignore_gps: bool = False
+    "Leave out everything that the GPS tags say, as for an honest test."
+    within: tuple[str, ...] = ()
+    "Areas that the picture was taken in: country, division (US.NV) or GeoJSON file; ~ makes one soft."
+    exclude: tuple[str, ...] = ()
+    "Areas that the picture was not taken in, written alike."
+    near: tuple[str, ...] = ()
+    "Discs LAT,LON,KM that the picture was taken in; ~ makes one soft."
+    coarsest: str | None = None
+    "Resolution floor: country, region or city. Nothing finer leaves the program."
+    sources: tuple[str, ...] | None = None
+    "Evidence sources to ask; all if not given. A leading - leaves one out of all."
+    prior: str = "photos"
+    "Where pictures are taken before anything is known: photos, land, uniform or a field file."
+    top: int = 5
+    "How many candidates, and regions of each level, are given."
+    settings: Mapping[str, str] = field(default_factory=dict)
+    "Settings of the parts, such as exif.wrong_share=0.1."
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.top <= 100:
+            raise OptionError(f"top must lie within 1..100, received {self.top}.")
+        if self.coarsest is not None and self.coarsest not in LEVELS:
+            raise unknown_name("resolution floor", self.coarsest, LEVELS)
+
+
+class Locator:
+    """Locates pictures with one set of options; loads what it needs once and can be used from then on."""
+
+    def __init__(self, options: Options | None = None) -> None:
+        """Check the options.
+
+        Raises:
+            OptionError: an unknown source, setting or prior.
+            ConstraintError: a constraint that cannot be understood, or constraints that rule out everything.
+        """
+        self.options = options or Options()
+        self._settings = _grouped(self.options.settings, self._known_parts())
+        self.sources = self._make_sources()
+        self.constraints: tuple[Constraint, ...] = parse_constraints(
+            self.options.within, self.options.exclude, self.options.near
+        )
+        if self.constraints:
+            prior = self.prior
+            for item in self.constraints:
+                prior = prior.add(item.likelihood).normalise()
+
+    @cached_property
+    def prior(self) -> Field:
+        """The prior, normalised."""
+        config = build(PriorConfig, self._settings.get("prior", {}), owner="prior")
+        return prior_field(self.options.prior, config)
+
+    @cached_property
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the program and its tables, and the fingerprint of everything that shapes an answer."""
+        from whence.earth.tables import table_hashes
+
+        tables = table_hashes()
+        prior = self.options.prior
+        prior_hash = fingerprint(Path(prior).read_bytes().hex()) if Path(prior).is_file() else prior
+        shapes = [
+            fingerprint(Path(name).read_bytes().hex())
+            for text in (*self.options.within, *self.options.exclude)
+            for name in text.removeprefix("~").split(",")
+            if Path(name.strip()).is_file()
+        ]
+        configuration = fingerprint(
+            {f.name: str(getattr(self.options, f.name)) for f in fields(self.options)},
+            dict(sorted(self.options.settings.items())),
+            [source.NAME for source in self.sources],
+            prior_hash,
+            shapes,
+        )
+        return {
+            "whence": __version__,
+            "tables": fingerprint(dict(sorted(tables.items()))),
+            "configuration": configuration,
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        """One hash over `versions`: equal hashes give equal answers for equal files on one installation."""
+        return fingerprint(dict(self.versions))
+
+    def read(self, *pictures: Picture, text: str | None = None, name: str | None = None) -> Query:
+        """Read pictures of one place, and free text, into a query.
+
+        Raises:
+            ImageError: a picture cannot be read.
+            OptionError: neither a picture nor text was given.
+        """
+        from whence.samples.reader import read_view
+
+        if not pictures and not text:
+            raise OptionError("Nothing was given to locate: give a picture, or text.")
+        views = tuple(item if isinstance(item, View) else read_view(item, name=name) for item in pictures)
+        return Query(views=views, text=text)
+
+    def ask(self, query: Query, timings_ms: Mapping[str, float] | None = None) -> Estimate:
+        """Locate a query that was read before.
+
+        Raises:
+            ConstraintError: the constraints rule out every place.
+        """
+        started = time.perf_counter()
+        seen = _without_gps(query) if self.options.ignore_gps else query
+        asked: list[EvidenceSource] = [*self.sources]
+        if self.constraints:
+            asked.append(Constraints(self.constraints))
+        evidence = gather(seen, asked)
+        timings = {**(timings_ms or {}), "evidence": (time.perf_counter() - started) * 1e3}
+        config = replace(
+            build(EstimateConfig, self._settings.get("estimate", {}), owner="estimate"), top=self.options.top
+        )
+        found = estimate(_info(query), self.prior, evidence, config=config, versions=self.versions, timings_ms=timings)
+        return coarsen(found, self.options.coarsest) if self.options.coarsest else found
+
+    def locate(self, *pictures: Picture, text: str | None = None, name: str | None = None) -> Estimate:
+        """Read pictures of one place, and locate them.
+
+        Raises:
+            ImageError: a picture cannot be read.
+            ConstraintError: the constraints rule out every place.
+        """
+        started = time.perf_counter()
+        query = self.read(*pictures, text=text, name=name)
+        return self.ask(query, {"read": (time.perf_counter() - started) * 1e3})
+
+    def _make_sources(self) -> tuple[EvidenceSource, ...]:
+        registry = sources()
+        made = []
+        for name in _chosen(self.options.sources, registry.names()):
+            kind = registry.load(name)
+            config = config_of(kind)
+            given = self._settings.get(name, {})
+            made.append(kind() if config is None else kind(build(config, given, owner=name)))  # type: ignore[call-arg]
+        return tuple(made)
+
+    @staticmethod
+    def _known_parts() -> tuple[str, ...]:
+        return ("estimate", "prior", *sources().names())
+
+
+def config_of(source: type[EvidenceSource]) -> type | None:
+    """The ``Config`` dataclass that stands in a source's module, or ``None``."""
+    module = __import__(source.__module__, fromlist=["Config"])
+    return vars(module).get("Config")
+
+
+def _chosen(wanted: tuple[str, ...] | None, available: tuple[str, ...]) -> tuple[str, ...]:
+    if wanted is None:
+        return available
+    for name in wanted:
+        if name.removeprefix("-") not in available:
+            raise unknown_name("evidence source", name.removeprefix("-"), available)
+    left_out = {name[1:] for name in wanted if name.startswith("-")}
+    named = [name for name in wanted if not name.startswith("-")]
+    return tuple(name for name in (named or available) if name not in left_out)
+
+
+def _grouped(given: Mapping[str, str], parts: tuple[str, ...]) -> dict[str, dict[str, object]]:
+    """``{"exif.wrong_share": "0.1"}`` to ``{"exif": {"wrong_share": "0.1"}}``."""
+    out: dict[str, dict[str, object]] = {}
+    for key, value in given.items():
+        part, dot, name = key.partition(".")
+        if not dot:
+            raise OptionError(f"A setting is written PART.NAME=VALUE, such as exif.wrong_share=0.1, not {key!r}.")
+        if part not in parts:
+            raise unknown_name("part with settings", part, parts)
+        out.setdefault(part, {})[name] = value
+    return out
+
+
+def _without_gps(query: Query) -> Query:
+    views = tuple(replace(view, metadata=_strip_gps(view.metadata)) for view in query.views)
+    return replace(query, views=views)
+
+
+def _strip_gps(metadata: Metadata) -> Metadata:
+    return replace(
+        metadata,
+        position=None,
+        position_error_m=None,
+        altitude_m=None,
+        heading_deg=None,
+        gps_time_utc=None,
+        problems=(),
+    )
+
+
+def _info(query: Query) -> QueryInfo:
+    if not query.views:
+        return QueryInfo(name=query.text or "")
+    first = query.views[0]
+    return QueryInfo(
+        name=first.name,
+        sha256=tuple(view.sha256 for view in query.views),
+        size_px=first.size_px,
+        kind=first.kind.value,
+        format=first.format,
+        warnings=tuple(f"{view.name}: {text}" for view in query.views for text in view.warnings),
+    )
+
+
+def locate(*pictures: Picture, text: str | None = None, **options: Any) -> Estimate:
+    """Locate one picture, or several of one place.
+
+    Args:
+        pictures: paths, bytes of files, open binary files, or views.
+        text: what else is known in words, such as a caption.
+        options: fields of `Options`.
+
+    Returns:
+        The answer; print it, or read ``point``, ``error_km``, ``regions``, ``ledger`` and so on.
+
+    Raises:
+        ImageError: a picture cannot be read.
+        OptionError: an unknown option or value; the nearest name is suggested.
+        ConstraintError: constraints that cannot be understood or rule out every place.
+    """
+    known = {item.name for item in fields(Options)}
+    for name in options:
+        if name not in known:
+            raise unknown_name("option of locate", name, known)
+    for name in ("within", "exclude", "near", "sources"):
+        if isinstance(options.get(name), str):
+            options[name] = (options[name],)
+    return Locator(Options(**options)).locate(*pictures, text=text)

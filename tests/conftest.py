@@ -1,0 +1,20 @@
+"""Shapes in signatures are checked at run time, and the shared data is found or skipped."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from jaxtyping import install_import_hook
+
+_HOOK = install_import_hook(["whence.earth", "whence.locate", "whence.evidence"], "shape_checks.checked")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the repository."""
+    folder = Path(os.environ.get("WHENCE_SHARED", Path(__file__).resolve().parents[2] / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip("real data is not here: put it in ../shared or set WHENCE_SHARED")
+    return folder
