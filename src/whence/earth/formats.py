@@ -1,0 +1,340 @@
+"""Cells and fields in the formats of other programs: GeoJSON, KML, GeoTIFF.
+
+Only here (and in ``tiles``) does longitude come first, as RFC 7946 and KML want it. Outlines are cut at the
+antimeridian, and cells that touch a pole run along it, so that flat viewers draw them right.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from whence.core.errors import CoordinateError
+from whence.core.optional import optional_import
+from whence.earth import grid
+from whence.earth.coordinates import Bounds
+from whence.earth.field import CellRegion, Field
+
+if TYPE_CHECKING:
+    from shapely.geometry import MultiPolygon
+    from shapely.geometry.base import BaseGeometry
+
+_KML_NAMESPACE = "http://www.opengis.net/kml/2.2"
+_POLE_DEG = 90.0 - 2e-6
+_THINNEST = 1e-3  # area over squared perimeter; holes thinner than this lie between cells of two orders
+_MAX_PIXELS = 64_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """Something with a shape for a map file.
+
+    Attributes:
+        name: what viewers show.
+        geometry: shapely geometry in longitude, latitude degrees.
+        properties: plain JSON values.
+        style: name of a style: ``answer``, ``candidate``, ``credible50``, ``credible90`` or empty.
+    """
+
+    name: str
+    geometry: BaseGeometry
+    properties: Mapping[str, Any]
+    style: str = ""
+
+
+def compact(
+    cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"]
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """Replace every four sibling cells by their parent, again and again.
+
+    Args:
+        cells: distinct nested indices, no one inside another.
+        orders: order of each.
+
+    Returns:
+        Cells and orders of the same area, finest first.
+    """
+    cells, orders = np.asarray(cells, np.int64), np.asarray(orders, np.int64)
+    out_cells, out_orders = [], []
+    rising = np.empty(0, np.int64)
+    for order in range(int(orders.max(initial=0)), -1, -1):
+        mine = np.concatenate([cells[orders == order], rising])
+        parent, first, count = np.unique(mine >> 2, return_inverse=True, return_counts=True)
+        full = count == 4 if order else np.zeros(parent.size, bool)
+        stay = mine[~full[first]]
+        out_cells.append(np.sort(stay))
+        out_orders.append(np.full(stay.size, order))
+        rising = parent[full]
+    return np.concatenate(out_cells), np.concatenate(out_orders)
+
+
+def _steps(order: int, lat_deg: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+    """Points an edge for outlines within about a hundredth of a cell; more near the poles, where edges bend."""
+    large = 1 << min(max(6 - order, 0), 5)
+    near_pole = 90.0 - np.abs(lat_deg) < 20.0 * float(grid.cell_size_km(order)) / 111.0
+    bent = np.where(near_pole, 8, np.where((np.abs(lat_deg) > 41.0) & (order < 12), 2, 1))
+    return np.minimum(np.maximum(bent, large), 1 << max(grid.MAX_ORDER - order - 1, 0))
+
+
+def cell_outlines(cells: Int[np.ndarray, " n"], order: int) -> list[BaseGeometry]:
+    """Polygons of cells of one order in longitude, latitude; those across the antimeridian leave [−180, 180].
+
+    Cells that touch a pole run along latitude ±90 from one of their meridians to the other.
+    """
+    import shapely
+
+    out: list[BaseGeometry] = []
+    mid_lat, mid_lon = grid.centres(cells, order)
+    steps = _steps(order, mid_lat)
+    for step in np.unique(steps).tolist():
+        mine = np.flatnonzero(steps == step)
+        lat, lon = grid.boundaries(cells[mine], order, step=step)
+        centre = mid_lon[mine, None]
+        # Outlines run through the centres of the outermost cells of the finest order: half such a cell inside.
+        outward = 1.0 / (1.0 - 0.5 ** (grid.MAX_ORDER - order))
+        lat = np.clip(mid_lat[mine, None] + (lat - mid_lat[mine, None]) * outward, -90.0, 90.0)
+        lon = centre + (np.mod(lon - centre + 180.0, 360.0) - 180.0) * outward
+        at_pole = np.abs(lat) > _POLE_DEG
+        plain = ~at_pole.any(axis=1)
+        out += shapely.polygons(np.stack([lon[plain], lat[plain]], axis=-1)).tolist()
+        out += [_polar_outline(lat[i], lon[i], at_pole[i]) for i in np.flatnonzero(~plain)]
+    return out
+
+
+def _polar_outline(lat: Float[np.ndarray, " k"], lon: Float[np.ndarray, " k"], at_pole: np.ndarray) -> BaseGeometry:
+    """One cell whose corner is a pole: the corner becomes an edge along the pole."""
+    import shapely
+
+    corner = int(np.flatnonzero(at_pole)[0])
+    pole = math.copysign(90.0, lat[corner])
+    before, after = lon[corner - 1], lon[(corner + 1) % lon.size]
+    ring_lon = np.concatenate([lon[:corner], [before, after], lon[corner + 1 :]])
+    ring_lat = np.concatenate([lat[:corner], [pole, pole], lat[corner + 1 :]])
+    return shapely.Polygon(np.stack([ring_lon, ring_lat], axis=1))
+
+
+def wrap_geometry(geometry: BaseGeometry) -> BaseGeometry:
+    """Cut a geometry that leaves [−180, 180] in longitude and move the parts back inside."""
+    import shapely
+
+    west, _, east, _ = geometry.bounds
+    if west >= -180.0 and east <= 180.0:
+        return geometry
+    parts = []
+    for turn in (-360.0, 0.0, 360.0):
+        part = shapely.intersection(geometry, shapely.box(turn - 180.0, -90.0, turn + 180.0, 90.0))
+        if not part.is_empty:
+            parts.append(shapely.transform(part, lambda xy, turn=turn: xy - [turn, 0.0]))
+    return shapely.union_all(parts)
+
+
+def merged_outline(cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"]) -> MultiPolygon:
+    """Union of cells of mixed order as polygons in longitude, latitude.
+
+    Returns:
+        Valid polygons within [−180, 180], outer rings counter-clockwise, coordinates rounded to about a
+        hundredth of the smallest cell. Empty for no cells.
+    """
+    import shapely
+    from shapely.geometry import MultiPolygon
+    from shapely.geometry.polygon import orient
+
+    if len(cells) == 0:
+        return MultiPolygon()
+    cells, orders = compact(cells, orders)
+    decimals = _decimals(int(orders.max()))
+    outlines: list[BaseGeometry] = []
+    for order in np.unique(orders).tolist():
+        for outline in cell_outlines(cells[orders == order], order):
+            west, _, east, _ = outline.bounds
+            outlines.append(outline if west >= -180.0 and east <= 180.0 else wrap_geometry(outline))
+    union = shapely.union_all(np.asarray(outlines, object), grid_size=10.0**-decimals)
+    parts = [p for p in shapely.get_parts(union).tolist() if p.geom_type == "Polygon" and p.area > 0.0]
+    return MultiPolygon([orient(_without_slivers(part)) for part in parts])
+
+
+def _decimals(order: int) -> int:
+    size_deg = float(grid.cell_size_km(order)) / 111.0
+    return min(max(math.ceil(-math.log10(size_deg / 100.0)), 3), 9)
+
+
+def _without_slivers(polygon: Any) -> Any:
+    """Drop the hair-thin holes between the straight edge of a large cell and the finer edges beside it."""
+    from shapely.geometry import Polygon
+
+    kept = [ring for ring in polygon.interiors if Polygon(ring).area > _THINNEST * ring.length**2]
+    return polygon if len(kept) == len(polygon.interiors) else Polygon(polygon.exterior, kept)
+
+
+def region_geometry(region: CellRegion) -> MultiPolygon:
+    """A region of cells as merged polygons (`merged_outline`)."""
+    partition = region.partition
+    return merged_outline(partition.cells[region.index], partition.orders[region.index].astype(np.int64))
+
+
+# --- GeoJSON -----------------------------------------------------------------------------------------------
+
+
+def geojson_geometry(geometry: BaseGeometry, decimals: int = 9) -> dict[str, Any]:
+    """GeoJSON geometry (RFC 7946) of a shapely geometry in longitude, latitude."""
+    from shapely.geometry import mapping
+
+    def plain(value: Any) -> Any:
+        return round(float(value), decimals) if isinstance(value, (int, float)) else [plain(v) for v in value]
+
+    found = mapping(geometry)
+    return {"type": found["type"], "coordinates": plain(found["coordinates"])}
+
+
+def region_to_geojson(region: CellRegion) -> dict[str, Any]:
+    """GeoJSON MultiPolygon of a region: outer rings counter-clockwise, cut at the antimeridian."""
+    return geojson_geometry(region_geometry(region))
+
+
+def features_to_geojson(features: Iterable[Feature], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """GeoJSON FeatureCollection; ``properties`` become foreign members of the collection."""
+    rows = [
+        {
+            "type": "Feature",
+            "geometry": geojson_geometry(feature.geometry),
+            "properties": {"name": feature.name, **feature.properties},
+        }
+        for feature in features
+    ]
+    return {"type": "FeatureCollection", **properties, "features": rows}
+
+
+# --- KML ---------------------------------------------------------------------------------------------------
+
+_KML_STYLES = {
+    "answer": ("ff1c4bd6", "00000000"),
+    "candidate": ("ff4d4d4d", "00000000"),
+    "credible50": ("ff1c1cb0", "661c4bd6"),
+    "credible90": ("ff4a82f0", "334a82f0"),
+}
+
+
+def features_to_kml(features: Sequence[Feature], name: str, description: str = "") -> str:
+    """KML 2.2 document that Google Earth opens.
+
+    Args:
+        features: points and polygons.
+        name: title of the document.
+        description: text below it.
+    """
+    ET.register_namespace("", _KML_NAMESPACE)
+    root = ET.Element(_tag("kml"))
+    document = ET.SubElement(root, _tag("Document"))
+    _text(document, "name", name)
+    if description:
+        _text(document, "description", description)
+    for style, (line, fill) in _KML_STYLES.items():
+        element = ET.SubElement(document, _tag("Style"), id=style)
+        icon = ET.SubElement(element, _tag("IconStyle"))
+        _text(icon, "color", line)
+        stroke = ET.SubElement(element, _tag("LineStyle"))
+        _text(stroke, "color", line)
+        _text(stroke, "width", "2")
+        _text(ET.SubElement(element, _tag("PolyStyle")), "color", fill)
+    for feature in features:
+        _placemark(document, feature)
+    ET.indent(root)
+    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _tag(name: str) -> str:
+    return f"{{{_KML_NAMESPACE}}}{name}"
+
+
+def _text(parent: ET.Element, name: str, text: str) -> None:
+    allowed = "".join(c for c in text if c in "\t\n" or (ord(c) >= 32 and not 0xD800 <= ord(c) <= 0xDFFF))
+    ET.SubElement(parent, _tag(name)).text = "".join(c for c in allowed if c not in "\ufffe\uffff")
+
+
+def _placemark(document: ET.Element, feature: Feature) -> None:
+    mark = ET.SubElement(document, _tag("Placemark"))
+    _text(mark, "name", feature.name)
+    if feature.style:
+        _text(mark, "styleUrl", f"#{feature.style}")
+    data = ET.SubElement(mark, _tag("ExtendedData"))
+    for key, value in feature.properties.items():
+        if isinstance(value, (str, int, float)):
+            _text(ET.SubElement(data, _tag("Data"), name=key), "value", str(value))
+    geometry = feature.geometry
+    if geometry.geom_type == "Point":
+        point = ET.SubElement(mark, _tag("Point"))
+        _text(point, "coordinates", f"{geometry.x:.7f},{geometry.y:.7f}")
+        return
+    several = ET.SubElement(mark, _tag("MultiGeometry"))
+    for polygon in geometry.geoms:
+        shape = ET.SubElement(several, _tag("Polygon"))
+        _text(shape, "tessellate", "1")
+        for side, rings in (("outerBoundaryIs", [polygon.exterior]), ("innerBoundaryIs", polygon.interiors)):
+            for ring in rings:
+                line = ET.SubElement(ET.SubElement(shape, _tag(side)), _tag("LinearRing"))
+                _text(line, "coordinates", " ".join(f"{x:.9g},{y:.9g}" for x, y in ring.coords))
+
+
+# --- GeoTIFF -----------------------------------------------------------------------------------------------
+
+
+def field_to_raster(field: Field, bounds: Bounds, resolution_deg: float) -> Float[np.ndarray, "height width"]:
+    """Probability density per km² at the centres of pixels, row 0 in the north.
+
+    Args:
+        field: a normalised field.
+        bounds: edges of the raster; ``west > east`` crosses the antimeridian.
+        resolution_deg: side of a pixel.
+
+    Raises:
+        CoordinateError: the resolution is not positive, or the raster would be empty or above 64 megapixels.
+    """
+    span = bounds.east - bounds.west + (360.0 if bounds.west > bounds.east else 0.0)
+    if not resolution_deg > 0.0:
+        raise CoordinateError(f"A raster needs a resolution above 0 degrees, received {resolution_deg}.")
+    width, height = (round(side / resolution_deg) for side in (span, bounds.north - bounds.south))
+    if width < 1 or height < 1 or width * height > _MAX_PIXELS:
+        raise CoordinateError(
+            f"A raster of {width} × {height} pixels is not possible (1 to {_MAX_PIXELS:,} in all). "
+            "Choose other bounds or another resolution."
+        )
+    lon = bounds.west + (np.arange(width) + 0.5) * span / width
+    lat = bounds.north - (np.arange(height) + 0.5) * (bounds.north - bounds.south) / height
+    rows = [np.exp(field.at(np.full(width, y), lon)) for y in lat]
+    return np.asarray(rows) / grid.EARTH_AREA_KM2
+
+
+def field_to_geotiff(field: Field, path: Path, bounds: Bounds, resolution_deg: float) -> None:
+    """Write `field_to_raster` as a compressed one-band float32 GeoTIFF in EPSG:4326.
+
+    Raises:
+        MissingExtraError: ``rasterio`` is not installed (extra ``scale``).
+        CoordinateError: as `field_to_raster`.
+    """
+    rasterio = optional_import("rasterio", extra="scale", purpose="write GeoTIFF files")
+    transform = optional_import("rasterio.transform", extra="scale", purpose="write GeoTIFF files")
+    pixels = field_to_raster(field, bounds, resolution_deg).astype(np.float32)
+    height, width = pixels.shape
+    east = bounds.east + (360.0 if bounds.west > bounds.east else 0.0)
+    profile = {
+        "driver": "GTiff",
+        "width": width,
+        "height": height,
+        "count": 1,
+        "dtype": "float32",
+        "crs": "EPSG:4326",
+        "transform": transform.from_bounds(bounds.west, bounds.south, east, bounds.north, width, height),
+        "compress": "deflate",
+        "predictor": 3,
+    }
+    with rasterio.open(path, "w", **profile) as file:
+        file.write(pixels, 1)
+        file.set_band_description(1, "probability density per km2")
+        file.update_tags(1, units="1/km2")
