@@ -41,7 +41,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class PlaceName:
-    """A place that a tag names. ``level`` is ``country``, ``region``, ``city``, ``sublocation`` or ``any``."""
+    """A place that a tag names; ``level``: ``country``, ``region``, ``city``, ``sublocation`` or ``any``."""
 
     level: str
     text: str
