@@ -129,12 +129,13 @@ def spherical_mean(lat_deg: Numbers, lon_deg: Numbers, weights: Numbers | None =
 def geodesic_median(lat_deg: Numbers, lon_deg: Numbers, weights: Numbers | None = None) -> Point:
     """Point with the least weighted sum of distances to the given ones.
 
-    Weiszfeld's algorithm on the sphere (Fletcher et al. 2009), started from the best of the given points, so
-    that a point holding half of the weight or more is returned as it stands.
+    Weiszfeld's algorithm on the sphere (Fletcher et al. 2009), started from the best of the heaviest points. A
+    point that holds half of the weight or more is returned as it stands.
     """
     lat, lon = np.atleast_1d(np.asarray(lat_deg, np.float64)), np.atleast_1d(np.asarray(lon_deg, np.float64))
     vectors, w = unit_vectors(lat, lon), _weights(lat.size, weights)
-    best = int(np.argmax(w)) if lat.size > 4096 else int(np.argmin(_total_distance(vectors, vectors, w)))
+    heavy = np.argsort(-w, kind="stable")[:32]
+    best = int(heavy[np.argmin(_total_distance(vectors[heavy], vectors, w))])
     here = vectors[best]
     if w[best] >= 0.5:
         return Point(float(lat[best]), float(wrap_lon_deg(lon[best])))

@@ -25,9 +25,7 @@ _DMS_HALF = (
     r"(?:(?P<s{0}>\d+(?:[.,]\d+)?)\s*(?:\"|″|”|''|s(?![a-z]))?)?\s*(?P<post{0}>[NSEW])?"
 )
 _DMS_PAIR = re.compile(rf"\s*{_DMS_HALF.format(1)}\s*[,;\s]\s*{_DMS_HALF.format(2)}\s*", re.IGNORECASE)
-_LETTERED_DMS_PAIR = re.compile(
-    rf"\s*{_DMS_HALF.format(1)}(?<=[NSEWnsew])\s*{_DMS_HALF.format(2)}\s*", re.IGNORECASE
-)
+_LETTERED_DMS_PAIR = re.compile(rf"\s*{_DMS_HALF.format(1)}(?<=[NSEWnsew])\s*{_DMS_HALF.format(2)}\s*", re.IGNORECASE)
 _GEO_URI = re.compile(
     rf"geo:({_DECIMAL}),({_DECIMAL})(?:,{_DECIMAL})?(?:[;?].*)?", re.IGNORECASE
 )  # RFC 5870, and the ?z= that phones add

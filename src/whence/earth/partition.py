@@ -145,6 +145,20 @@ class Partition:
         """
         if coarser is self:
             return np.arange(len(self))
+        known = self._indices.get(id(coarser))
+        if known is None:
+            known = self._indices[id(coarser)] = (coarser, self._find_in(coarser))
+        return known[1]
+
+    @cached_property
+    def _indices(self) -> dict[int, tuple[Partition, Int[np.ndarray, " n"]]]:
+        """What `index_in` found before; the other partition is kept, so that its id stays its own."""
+        return {}
+
+    def _find_in(self, coarser: Partition) -> Int[np.ndarray, " n"]:
+        order = int(coarser.orders[0])
+        if coarser is Partition.uniform(order):
+            return self.starts >> (2 * (grid.MAX_ORDER - order))
         marks = np.zeros(len(self), dtype=np.int64)
         marks[np.searchsorted(self.starts, coarser.starts)] = 1
         return np.cumsum(marks) - 1

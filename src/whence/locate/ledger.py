@@ -12,63 +12,52 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 
 from whence.earth.coordinates import Point, distance_km
 from whence.earth.field import LN2, Field
-from whence.earth.partition import Partition
 from whence.evidence.types import Claim, Evidence
 from whence.locate.peaks import mass_within, peaks
 from whence.locate.types import Candidate, ClaimEntry, Ledger, LedgerEntry, Without
 
 
 @dataclass(frozen=True, eq=False)
-class _Addend:
-    """A log-likelihood after its temperature, on its own partition, with its mean over the prior."""
-
-    field: Field
-    log_mean: float
-
-    def bits_at(self, place: Point | None) -> float:
-        """Bits at a place; 0 at no place."""
-        if place is None:
-            return 0.0
-        return (float(self.field.at(place.lat_deg, place.lon_deg)) - self.log_mean) / LN2
-
-
-@dataclass(frozen=True, eq=False)
 class _Account:
-    """What the removal of an addend is computed from."""
+    """The sum laid out on its partition, so that any part of it can be taken away again."""
 
     prior: Field
     total: Field
-    fields: tuple[Field, ...]
+    parts: tuple[Field, ...]
     answer: Point
+    second: Point | None
     radius_km: float
     order: int
 
+    def lift(self, field: Field) -> Field:
+        """A field on the partition of the sum."""
+        return field.on(self.total.partition)
+
+    def log_mean(self, part: Field) -> float:
+        """Logarithm of the mean over the prior of a likelihood (lifted)."""
+        return Field(part.partition, part.values + self.prior.values).log_total()
+
+    def bits(self, part: Field, log_mean: float, place: Point | None) -> float:
+        """Bits of a likelihood at a place; 0 at no place."""
+        return 0.0 if place is None else (float(part.at(place.lat_deg, place.lon_deg)) - log_mean) / LN2
+
     def without(self, removed: Sequence[Field]) -> Without:
-        """Answer and neighbourhood's mass when some of the fields are taken away."""
-        gone = {id(field) for field in removed}
-        partition = self.total.partition
-        if any(np.isneginf(field.values).any() for field in removed):
-            rest = Field.sum([self.prior, *(f for f in self.fields if id(f) not in gone)]).on(partition)
+        """Answer and neighbourhood's mass when some of the parts are taken away."""
+        if any(np.isneginf(part.values).any() for part in removed):
+            gone = {id(part) for part in removed}
+            values = np.add.reduce([self.prior.values, *(p.values for p in self.parts if id(p) not in gone)])
         else:
-            rest = Field(partition, _minus(self.total.values, removed, partition))
-        belief = rest.normalise()
+            values = self.total.values - np.add.reduce([part.values for part in removed])
+        belief = Field(self.total.partition, values).normalise()
         moved = peaks(belief, 1, self.order)[0].point
         return Without(
             shift_km=float(distance_km(self.answer.lat_deg, self.answer.lon_deg, moved.lat_deg, moved.lon_deg)),
             probability=mass_within(belief, self.answer, self.radius_km),
             point=moved,
         )
-
-
-def _minus(total: Float[np.ndarray, " n"], removed: Sequence[Field], partition: Partition) -> Float[np.ndarray, " n"]:
-    out = total.copy()
-    for field in removed:
-        out -= field.on(partition).values
-    return out
 
 
 def build_ledger(
@@ -92,58 +81,67 @@ def build_ledger(
         radius_km: radius around the answer that holds half of the belief.
         order: scale of the peaks, the same for every removal (`whence.locate.peaks.peak_order`).
     """
-    addends = [[_addend(claim, item, prior) for claim in item.claims] for item in evidence]
-    fields = tuple(a.field for row in addends for a in row if a is not None)
-    account = _Account(prior, total, fields, answer, radius_km, order)
+    lifted = [[_part(claim, item, total) for claim in item.claims] for item in evidence]
+    parts = tuple(part for row in lifted for part in row if part is not None)
     second = Point(runner_up.lat_deg, runner_up.lon_deg) if runner_up else None
-    pairs = [_entry(item, row, account, second) for item, row in zip(evidence, addends, strict=True)]
-    entries = sorted((entry for entry, _ in pairs), key=lambda e: (e.without is None, e.failure is not None, -e.bits))
+    account = _Account(prior.on(total.partition), total, parts, answer, second, radius_km, order)
+    drawn = [_entry(item, row, account) for item, row in zip(evidence, lifted, strict=True)]
+    entries = sorted((entry for entry, _ in drawn), key=lambda e: (e.without is None, e.failure is not None, -e.bits))
     prior_bits = float(prior.at(answer.lat_deg, answer.lon_deg)) / LN2
     total_bits = (float(total.at(answer.lat_deg, answer.lon_deg)) - total.log_total()) / LN2
-    agreement = (sum(log_mean for _, log_mean in pairs) - (total.log_total() - prior.log_total())) / LN2
+    agreement = (sum(log_mean for _, log_mean in drawn) - total.log_total()) / LN2
     return Ledger(tuple(entries), prior_bits, agreement, total_bits, runner_up)
 
 
-def _addend(claim: Claim, item: Evidence, prior: Field) -> _Addend | None:
+def _part(claim: Claim, item: Evidence, total: Field) -> Field | None:
+    """A claim's log-likelihood after the temperature, on the partition of the sum (an object of its own)."""
     if claim.likelihood is None:
         return None
-    field = claim.likelihood.scale(1.0 / item.temperature)
-    return _Addend(field, prior.expected(field))
+    lifted = claim.likelihood.on(total.partition).scale(1.0 / item.temperature)
+    return Field(lifted.partition, lifted.values)
 
 
-def _entry(
-    item: Evidence, addends: Sequence[_Addend | None], account: _Account, second: Point | None
-) -> tuple[LedgerEntry, float]:
+def _entry(item: Evidence, row: Sequence[Field | None], account: _Account) -> tuple[LedgerEntry, float]:
     """Entry of one source, and the logarithm of its likelihood's mean over the prior."""
-    said = [a for a in addends if a is not None]
-    common = {"temperature": item.temperature, "elapsed_ms": item.elapsed_ms, "failure": item.failure}
+    said = [part for part in row if part is not None]
     if not said:
         notes = tuple(ClaimEntry(claim, 0.0, 0.0, None) for claim in item.claims)
-        return LedgerEntry(item.source, 0.0, 0.0, 0.0, notes, None, **common), 0.0  # type: ignore[arg-type]
-    whole = said[0] if len(said) == 1 else _joined(said, account.prior)
-    without = account.without([a.field for a in said])
-    claims = tuple(
-        ClaimEntry(
-            claim,
-            bits=a.bits_at(account.answer) if a else 0.0,
-            bits_runner_up=a.bits_at(second) if a else 0.0,
-            without=None if a is None else (without if len(said) == 1 else account.without([a.field])),
-        )
-        for claim, a in zip(item.claims, addends, strict=True)
-    )
-    alone = account.prior.add(whole.field).normalise()
-    entry = LedgerEntry(
+        return _ledger_entry(item, notes, None, None, 0.0, account), 0.0
+    whole = said[0] if len(said) == 1 else Field(said[0].partition, np.add.reduce([p.values for p in said]))
+    without = account.without(said)
+    log_mean = account.log_mean(whole)
+    claims = []
+    for claim, part in zip(item.claims, row, strict=True):
+        if part is None:
+            claims.append(ClaimEntry(claim, 0.0, 0.0, None))
+            continue
+        own = log_mean if len(said) == 1 else account.log_mean(part)
+        alone = without if len(said) == 1 else account.without([part])
+        at_answer, at_second = (account.bits(part, own, place) for place in (account.answer, account.second))
+        claims.append(ClaimEntry(claim, at_answer, at_second, alone))
+    return _ledger_entry(item, tuple(claims), without, whole, log_mean, account), log_mean
+
+
+def _ledger_entry(
+    item: Evidence,
+    claims: tuple[ClaimEntry, ...],
+    without: Without | None,
+    whole: Field | None,
+    log_mean: float,
+    account: _Account,
+) -> LedgerEntry:
+    gain = 0.0
+    if whole is not None:
+        alone = Field(whole.partition, whole.values + account.prior.values).normalise()
+        gain = alone.information_gain_bits(account.prior)
+    return LedgerEntry(
         source=item.source,
-        bits=whole.bits_at(account.answer),
-        bits_runner_up=whole.bits_at(second),
-        information_gain_bits=alone.information_gain_bits(account.prior),
+        bits=0.0 if whole is None else account.bits(whole, log_mean, account.answer),
+        bits_runner_up=0.0 if whole is None else account.bits(whole, log_mean, account.second),
+        information_gain_bits=gain,
         claims=claims,
         without=without,
-        **common,  # type: ignore[arg-type]
+        temperature=item.temperature,
+        elapsed_ms=item.elapsed_ms,
+        failure=item.failure,
     )
-    return entry, whole.log_mean
-
-
-def _joined(said: Sequence[_Addend], prior: Field) -> _Addend:
-    field = Field.sum([a.field for a in said])
-    return _Addend(field, prior.expected(field))

@@ -30,9 +30,9 @@ class Peak:
 
 
 def peak_order(belief: Field) -> int:
-    """Order of the cells by which peaks are told apart: half the width of the 50 % region, 100 km at most."""
+    """Order of the cells by which peaks are told apart: half the width of the 50 % region, 3 to 100 km."""
     width_km = float(np.sqrt(belief.credible_region(0.5).area_km2))
-    return int(np.clip(grid.order_for_size_km(max(width_km / 2.0, 1e-3)), 6, 20))
+    return int(np.clip(grid.order_for_size_km(max(width_km / 2.0, 1.0)), 6, 11))
 
 
 def peaks(belief: Field, count: int, order: int | None = None) -> tuple[Peak, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from whence.earth import grid
 from whence.earth.coordinates import Point
 from whence.earth.field import Field
 from whence.earth.places import NearPlace, gazetteer
@@ -11,7 +12,9 @@ from whence.earth.regions import RegionLevel, regions
 from whence.locate.peaks import Peak
 from whence.locate.types import Candidate, RegionProbability
 
-_PLACE_LEAVES = 64
+_PLACE_LEAVES = 512
+_PLACE_ORDER = 11
+_PLACE_LOOKUPS = 16
 _NEAR_KM = 200.0
 
 
@@ -34,11 +37,17 @@ def region_probabilities(belief: Field, top: int) -> tuple[RegionProbability, ..
 
 
 def _place_probabilities(belief: Field, top: int) -> list[RegionProbability]:
-    heavy = np.argsort(-belief.mass, kind="stable")[:_PLACE_LEAVES]
+    """Masses of the heaviest cells of 3 km (or of larger leaves) by the place nearest to each."""
     partition, places = belief.partition, gazetteer()
-    nearest = places.nearest_indices(partition.lat_deg[heavy], partition.lon_deg[heavy])
+    shift = 2 * (grid.MAX_ORDER - _PLACE_ORDER)
+    heavy = np.argsort(-belief.mass, kind="stable")[:_PLACE_LEAVES]
+    _, first, group = np.unique(partition.starts[heavy] >> shift, return_index=True, return_inverse=True)
+    gathered = np.bincount(group.ravel(), belief.mass[heavy])
+    rank = np.argsort(-gathered, kind="stable")[:_PLACE_LOOKUPS]
+    centres = heavy[first[rank]]
+    nearest = places.nearest_indices(partition.lat_deg[centres], partition.lon_deg[centres])
     ids, inverse = np.unique(nearest, return_inverse=True)
-    masses = np.bincount(inverse.ravel(), belief.mass[heavy])
+    masses = np.bincount(inverse.ravel(), gathered[rank])
     out = []
     for k in np.argsort(-masses, kind="stable")[:top].tolist():
         place = places.place(int(ids[k]))
