@@ -227,9 +227,7 @@ def _tiff(data: bytes, name: str, limits: ReadLimits, working_px: int) -> Decode
         preview, container = find_preview(tiff, name)
         inner = _jpeg(preview, name, limits, working_px)
         said = f"Of the {container}, the embedded preview is read ({inner.size_px[0]} × {inner.size_px[1]})."
-        return replace(
-            inner, format=container, blocks=blocks_of(data, name), warnings=(said, *inner.warnings)
-        )
+        return replace(inner, format=container, blocks=blocks_of(data, name), warnings=(said, *inner.warnings))
     image = _open("TIFF", data)
     limits.check_pixels(image.size, name)
     pages = sum(1 for _ in tiff.chain())

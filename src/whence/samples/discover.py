@@ -11,8 +11,7 @@ from whence.core.errors import InputError
 from whence.samples.source import nearest_name
 
 _ENDINGS = (
-    "jpg jpeg jpe jfif mpo png apng webp tif tiff heic heif hif avif dng gif bmp jp2 j2k jpx "
-    "nef cr2 arw pef srw nrw"
+    "jpg jpeg jpe jfif mpo png apng webp tif tiff heic heif hif avif dng gif bmp jp2 j2k jpx nef cr2 arw pef srw nrw"
 )
 EXTENSIONS = frozenset(f".{ending}" for ending in _ENDINGS.split())
 """Endings by which a picture is recognised in a folder or by a pattern (case does not matter)."""

@@ -140,9 +140,7 @@ def _keywords(base: _Reader) -> tuple[Tagged[str], ...]:
     return tuple(Tagged(w, "EXIF XPKeywords") for w in map(clean_text, words) if w)
 
 
-def _local_time(
-    base: _Reader, photo: _Reader | None
-) -> tuple[Tagged[datetime] | None, Tagged[timedelta] | None]:
+def _local_time(base: _Reader, photo: _Reader | None) -> tuple[Tagged[datetime] | None, Tagged[timedelta] | None]:
     """The camera's clock and its offset, from the first of the three EXIF times that can be read."""
     names = {_ORIGINAL: "DateTimeOriginal", _DIGITIZED: "DateTimeDigitized", _DATE_TIME: "DateTime"}
     for step, (tag, name) in enumerate(names.items()):
@@ -189,13 +187,9 @@ def _gps(gps: _Reader) -> Metadata:
         position=_position(gps),
         position_error_m=spread,
         altitude_m=(
-            Tagged(-abs(altitude) if below else altitude, "EXIF GPSAltitude")
-            if altitude is not None
-            else None
+            Tagged(-abs(altitude) if below else altitude, "EXIF GPSAltitude") if altitude is not None else None
         ),
-        heading_deg=Tagged(heading % 360.0, f"EXIF GPSImgDirection{magnetic}")
-        if heading is not None
-        else None,
+        heading_deg=Tagged(heading % 360.0, f"EXIF GPSImgDirection{magnetic}") if heading is not None else None,
         gps_time_utc=_gps_time(gps),
     )
 
@@ -239,14 +233,10 @@ def _coordinate(gps: _Reader, tag: int, ref_tag: int, label: str, letters: str, 
     value, letter = read
     ref = gps.text(ref_tag).upper()[:1] or letter
     if ref not in {*letters, ""}:
-        gps.problems.append(
-            f"GPS {label} has the reference {ref!r}, allowed are {' and '.join(letters)}: unused."
-        )
+        gps.problems.append(f"GPS {label} has the reference {ref!r}, allowed are {' and '.join(letters)}: unused.")
         ref = ""
     elif not ref and value >= 0:
-        gps.problems.append(
-            f"GPS {label} has no reference ({' or '.join(letters)}): {letters[0]} is assumed."
-        )
+        gps.problems.append(f"GPS {label} has no reference ({' or '.join(letters)}): {letters[0]} is assumed.")
     if value < 0 and ref == letters[0]:
         gps.problems.append(f"GPS {label} is negative although its reference is {ref}: the sign is believed.")
     if ref == letters[1]:

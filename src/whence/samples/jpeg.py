@@ -96,8 +96,7 @@ class Jpeg:
         kept = [
             b"\xff" + bytes([s.marker]) + self.data[s.start - 2 : s.end]
             for s in self.segments
-            if s.marker not in {_APP1, _APP13, _COMMENT}
-            and not self.data.startswith(b"MPF\0", s.start, s.end)
+            if s.marker not in {_APP1, _APP13, _COMMENT} and not self.data.startswith(b"MPF\0", s.start, s.end)
         ]
         return b"".join([b"\xff\xd8", *kept, self.data[self.scan_at :]])
 
@@ -147,8 +146,7 @@ def _segments(data: bytes, name: str) -> tuple[list[Segment], int]:
         if len(segments) > MAX_SEGMENTS:
             kinds = Counter(f"FF{s.marker:02X}" for s in segments).most_common(1)[0][0]
             raise ImageError(
-                f"{name}: more than {MAX_SEGMENTS:,} JPEG segments (mostly {kinds}) before the picture data. "
-                f"{HOSTILE}"
+                f"{name}: more than {MAX_SEGMENTS:,} JPEG segments (mostly {kinds}) before the picture data. {HOSTILE}"
             )
         at += 2 + length
     return segments, -1

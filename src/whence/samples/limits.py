@@ -60,9 +60,7 @@ class ReadLimits:
                 f"{name}: the picture is {width} × {height} pixels; at least {self.min_side_px} on each side "
                 "are needed to see anything. Give the full picture, not an icon or tracking pixel."
             )
-        allowed, field = (
-            (self.max_pixels, "max_pixels") if reduces else (self.max_pixels_whole, "max_pixels_whole")
-        )
+        allowed, field = (self.max_pixels, "max_pixels") if reduces else (self.max_pixels_whole, "max_pixels_whole")
         if width * height > allowed:
             raise ImageTooLargeError(
                 f"{name}: the picture states {width:,} × {height:,} = {width * height:,} pixels, at most "

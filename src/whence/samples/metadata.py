@@ -84,9 +84,7 @@ def _blocks_of_image(image: Image.Image) -> Blocks:
         except WhenceError:
             raise
         except Exception as error:
-            raise ImageError(
-                f"The EXIF of this TIFF cannot be read ({error}). Give its path instead."
-            ) from error
+            raise ImageError(f"The EXIF of this TIFF cannot be read ({error}). Give its path instead.") from error
     return blocks
 
 

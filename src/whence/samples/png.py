@@ -65,9 +65,7 @@ class Png:
     def iptc(self) -> bytes:
         """Photoshop image resources or plain IPTC, as ImageMagick stores them; empty if absent."""
         texts = self.texts()
-        return _raw_profile(
-            texts.get(b"Raw profile type iptc", b"") or texts.get(b"Raw profile type 8bim", b"")
-        )
+        return _raw_profile(texts.get(b"Raw profile type iptc", b"") or texts.get(b"Raw profile type 8bim", b""))
 
     @property
     def xmp(self) -> list[bytes]:

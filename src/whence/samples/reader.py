@@ -95,9 +95,7 @@ def _guarded(step: Any, source: Any, name: str, limits: ReadLimits, working_px: 
             raise
         raise type(error)(f"{name}: {error}") from error
     except MemoryError as error:
-        raise ImageTooLargeError(
-            f"{name}: there is not enough memory for this picture. Shrink it first."
-        ) from error
+        raise ImageTooLargeError(f"{name}: there is not enough memory for this picture. Shrink it first.") from error
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise ImageError(
@@ -156,9 +154,7 @@ def _finished(decoded: Decoded, name: str, sha256: str, working_px: int) -> View
         said.append("Every pixel has the same colour: nothing can be seen in this picture.")
     kind = _kind_of(metadata)
     if kind is ViewKind.GROUND and math.isclose(width, 2 * height, rel_tol=0.01):
-        said.append(
-            "It is twice as wide as high, like a 360° panorama, but is not marked as one (XMP GPano)."
-        )
+        said.append("It is twice as wide as high, like a 360° panorama, but is not marked as one (XMP GPano).")
     return View(
         pixels=pixels,
         size_px=(width, height),

@@ -31,13 +31,9 @@ def read_path(path: Path, limits: ReadLimits) -> bytes:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise ImageError(
-                f"{path}: this is a folder. Give a picture, or list its pictures with find_pictures."
-            )
+            raise ImageError(f"{path}: this is a folder. Give a picture, or list its pictures with find_pictures.")
         if not stat.S_ISREG(status.st_mode):
-            raise ImageError(
-                f"{path}: this is a device or pipe, not a file. Give its content as a file object."
-            )
+            raise ImageError(f"{path}: this is a device or pipe, not a file. Give its content as a file object.")
         limits.check_bytes(status.st_size, str(path))
         with path.open("rb") as file:
             return read_file(file, str(path), limits)
@@ -45,9 +41,7 @@ def read_path(path: Path, limits: ReadLimits) -> bytes:
         raise ImageError(f"{path}: there is no such file.{nearest_name(path)}") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise ImageError(
-            f"{path}: the file cannot be read ({reason}). Check its name and permissions."
-        ) from error
+        raise ImageError(f"{path}: the file cannot be read ({reason}). Check its name and permissions.") from error
 
 
 def read_file(file: IO[bytes], name: str, limits: ReadLimits) -> bytes:
@@ -62,8 +56,6 @@ def read_file(file: IO[bytes], name: str, limits: ReadLimits) -> bytes:
     except (OSError, ValueError) as error:
         raise ImageError(f"{name}: reading failed ({error}). Open the file again and retry.") from error
     if not isinstance(data, bytes):
-        raise ImageError(
-            f"{name}: the file object gives {type(data).__name__}; open it in binary mode ('rb')."
-        )
+        raise ImageError(f"{name}: the file object gives {type(data).__name__}; open it in binary mode ('rb').")
     limits.check_bytes(len(data), name)
     return data

@@ -201,14 +201,9 @@ class Tiff:
                 worst = max((e.count for e in one.entries.values() if e.kind not in _BYTE_KINDS), default=0)
                 if worst > MAX_NUMBERS:
                     raise ImageError(
-                        f"{name}: a TIFF entry claims {worst:,} numbers, at most {MAX_NUMBERS:,} are read. "
-                        f"{HOSTILE}"
+                        f"{name}: a TIFF entry claims {worst:,} numbers, at most {MAX_NUMBERS:,} are read. {HOSTILE}"
                     )
-            if (
-                total > 2 * len(self.data) + 65_536
-                or entries > MAX_ENTRIES_IN_ALL
-                or pages >= MAX_DIRECTORIES
-            ):
+            if total > 2 * len(self.data) + 65_536 or entries > MAX_ENTRIES_IN_ALL or pages >= MAX_DIRECTORIES:
                 raise ImageError(
                     f"{name}: its TIFF directories ({pages:,} with {entries:,} entries) point to {total:,} "
                     f"bytes of values in a block of {len(self.data):,} bytes. {HOSTILE}"

@@ -135,9 +135,7 @@ def _parsed(raw: bytes, problems: list[str]) -> Any:
     try:
         return fromstring(body, forbid_dtd=True)
     except DefusedXmlException:
-        problems.append(
-            "The XMP packet declares entities or a document type, which no program writes: ignored."
-        )
+        problems.append("The XMP packet declares entities or a document type, which no program writes: ignored.")
     except (ParseError, ValueError, LookupError) as error:
         problems.append(f"The XMP packet is not well-formed XML ({clean_text(str(error))[:80]}): ignored.")
     return None
@@ -296,9 +294,7 @@ def _keywords(packet: _Packet) -> Iterator[Tagged[str]]:
 
 def _pose(packet: _Packet) -> Tagged[DronePose] | None:
     read = {
-        attribute: packet.within(
-            f"drone-dji:{name}", -limit, limit, "m" if "altitude" in attribute else "degrees"
-        )
+        attribute: packet.within(f"drone-dji:{name}", -limit, limit, "m" if "altitude" in attribute else "degrees")
         for attribute, (name, limit) in _POSE.items()
     }
     return Tagged(DronePose(**read), "XMP drone-dji") if any(v is not None for v in read.values()) else None
