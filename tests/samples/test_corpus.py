@@ -72,16 +72,17 @@ def test_case(case):
     assert_metadata(view.metadata, case.metadata)
     assert case.path.read_bytes() == before
     if case.upright_colours:
-        assert_colours(view.pixels)
+        # Two grid points per ink make the corpus's own profile a coarse one.
+        assert_colours(view.pixels, 70 if case.path.name == "cmyk_profile.jpg" else 30)
 
 
-def assert_colours(pixels):
+def assert_colours(pixels, tolerance):
     """The middle of each quarter has the colour that the corpus gave it."""
     height, width, _ = pixels.shape
     for index, colour in enumerate(COLOURS):
         y, x = (index // 2) * height // 2 + height // 8, (index % 2) * width // 2 + width // 8
         mean = pixels[y : y + height // 4, x : x + width // 4].reshape(-1, 3).mean(axis=0)
-        assert np.abs(mean - colour).max() < 50, (index, mean, colour)
+        assert np.abs(mean - colour).max() < tolerance, (index, mean, colour)
 
 
 def test_metadata_alone_equals_the_views(case):

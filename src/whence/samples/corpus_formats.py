@@ -146,6 +146,7 @@ def _tiffs(picture: Image.Image) -> Iterator[Draft]:
         picture, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
     if lab is not None:
+        lab.info.pop("icc_profile", None)  # holds the time of its making
         yield tiff("lab.tif", "CIE Lab", lab, {})
     stored = picture.transpose(_STORED_AS[6])
     yield tiff("turned.tif", "stored on its side", stored, {"tiffinfo": {_ORIENTATION: 6}})
