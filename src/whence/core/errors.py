@@ -10,7 +10,8 @@ WhenceError                what failed, what was received, what is allowed, what
 │   └── OptionError        an unknown option, source or key (names the nearest)
 ├── ArtifactError          a file of ours that is damaged, of another version or of another content
 ├── MissingExtraError      an optional package is not installed (names the extra)
-└── SourceTimeoutError     an evidence source ran out of its time limit
+├── SourceTimeoutError     an evidence source ran out of its time limit
+└── WorkerError            worker processes of a batch cannot be started, or one died
 ```
 """
 
@@ -58,6 +59,10 @@ class MissingExtraError(WhenceError, ImportError):
 
 class SourceTimeoutError(WhenceError, TimeoutError):
     """An evidence source ran out of its time limit."""
+
+
+class WorkerError(WhenceError):
+    """Worker processes of a batch cannot be started, or one died."""
 
 
 def unknown_name(kind: str, name: str, allowed: Iterable[str]) -> OptionError:

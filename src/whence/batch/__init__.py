@@ -1,0 +1,1 @@
+"""Many pictures in a row: jobs, a pool of worker processes, results that survive an interruption."""
