@@ -1,0 +1,220 @@
+"""Reading the lines of text in a view: RapidOCR, and tesseract for what it cannot read.
+
+RapidOCR carries PP-OCR detection and recognition models (Latin with all its diacritics, Chinese, Japanese) and
+runs them with ONNX Runtime. The models are passed by path, so that nothing is ever fetched from a network.
+Source: Cui et al. 2025, *PaddleOCR 3.0 Technical Report*.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from whence.core.errors import ArtifactError
+from whence.core.optional import optional_import
+from whence.evidence.text import tesseract
+from whence.evidence.text.lines import TextLine, clean
+from whence.evidence.types import Box
+from whence.samples.view import View, ViewKind
+
+_MODELS = {"Det": "*_det_*.onnx", "Cls": "*_cls_*.onnx", "Rec": "*_rec_*.onnx"}
+
+
+@dataclass(frozen=True)
+class OcrConfig:
+    """How text is read from pixels."""
+
+    detect_px: int = 1280
+    """Longer side of the picture in which text is looked for; recognition uses the view's full size."""
+
+    enlarge_px: int = 736
+    """A picture whose shorter side is below this is enlarged to it for detection, up to ``detect_px``."""
+
+    min_confidence: float = 0.6
+    """Lines that the reader is less sure of are dropped."""
+
+    unsure_confidence: float = 0.85
+    """Below this a line is also given to tesseract, for scripts that the main reader does not know."""
+
+    max_lines: int = 200
+    """At most this many lines a view, the surest first."""
+
+    max_second_readings: int = 6
+    """At most this many lines a view are read a second time, the largest first."""
+
+    panorama_crops: int = 4
+    """A panorama is read in this many overlapping crops of its middle band."""
+
+    threads: int = field(default_factory=lambda: min(os.cpu_count() or 1, 4))
+    """Threads of ONNX Runtime."""
+
+
+class _Reader:
+    """The three models, loaded once; one picture at a time, because the library keeps state between steps."""
+
+    def __init__(self, config: OcrConfig) -> None:
+        rapidocr = optional_import("rapidocr", extra="", purpose="read text in pictures")
+        logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
+        params: dict[str, Any] = {
+            "Global.log_level": "critical",
+            "Global.max_side_len": 4096,
+            "Global.text_score": 0.0,
+            "EngineConfig.onnxruntime.intra_op_num_threads": config.threads,
+            "EngineConfig.onnxruntime.inter_op_num_threads": 1,
+            "Det.limit_type": "max",
+            "Det.limit_side_len": config.detect_px,
+        }
+        folder = Path(str(rapidocr.__file__)).parent / "models"
+        for step, pattern in _MODELS.items():
+            found = sorted(folder.glob(pattern))
+            if not found:
+                raise ArtifactError(
+                    f"The text reader's model {pattern} is not in {folder}. This version of rapidocr does not carry "
+                    "its models; install one that does: pip install 'rapidocr>=3.4'"
+                )
+            params[f"{step}.model_path"] = str(found[0])
+        self._engine = rapidocr.RapidOCR(params=params)
+        self._lock = threading.Lock()
+
+    def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> list[tuple[str, float, Float[np.ndarray, "4 2"]]]:
+        """Texts, confidences and corners in pixels."""
+        with self._lock:
+            out = self._engine(np.ascontiguousarray(rgb[:, :, ::-1]))
+        if getattr(out, "txts", None) is None or getattr(out, "boxes", None) is None:
+            return []
+        return [
+            (str(text), float(score), np.asarray(box, np.float64))
+            for text, score, box in zip(out.txts, out.scores, out.boxes, strict=True)
+        ]
+
+
+@lru_cache(maxsize=1)
+def _reader(config: OcrConfig) -> _Reader:
+    return _Reader(config)
+
+
+_load_lock = threading.Lock()
+
+
+def missing() -> str | None:
+    """Return what is missing for reading text, ``None`` if nothing is."""
+    from whence.core.optional import is_installed
+
+    if not is_installed("rapidocr") or not is_installed("onnxruntime"):
+        return "The packages rapidocr and onnxruntime are not installed: pip install rapidocr onnxruntime"
+    return None
+
+
+def _crops(view: View, config: OcrConfig) -> list[tuple[int, int, int, int]]:
+    """Parts of the picture to read, as left, top, right, bottom in pixels."""
+    height, width = view.pixels.shape[:2]
+    if view.kind is not ViewKind.PANORAMA or width < 1.8 * height:
+        return [(0, 0, width, height)]
+    count = config.panorama_crops
+    wide = min(int(1.25 * width / count), width)
+    lefts = np.linspace(0, width - wide, count).astype(int).tolist()
+    return [(left, height // 5, left + wide, height - height // 5) for left in lefts]
+
+
+def _enlarged(pixels: UInt8[np.ndarray, "h w 3"], config: OcrConfig) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """Enlarge a small picture so that its small text is found."""
+    height, width = pixels.shape[:2]
+    factor = min(config.enlarge_px / min(height, width), config.detect_px / max(height, width))
+    if factor <= 1.05:
+        return pixels
+    import cv2
+
+    size = (max(round(width * factor), 1), max(round(height * factor), 1))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+
+
+def _is_junk(text: str) -> bool:
+    return sum(c.isalnum() for c in text) == 0 or (len(text) == 1 and not ord(text) > 0x2E80)
+
+
+def _read_crop(view: View, crop: tuple[int, int, int, int], reader: _Reader, config: OcrConfig) -> list[TextLine]:
+    left, top, right, bottom = crop
+    height, width = view.pixels.shape[:2]
+    part = view.pixels[top:bottom, left:right]
+    enlarged = _enlarged(part, config)
+    scale_x, scale_y = part.shape[1] / enlarged.shape[1], part.shape[0] / enlarged.shape[0]
+    lines = []
+    for raw, score, corners in reader(enlarged):
+        text = clean(raw)
+        x = np.clip((corners[:, 0] * scale_x + left) / width, 0.0, 1.0)
+        y = np.clip((corners[:, 1] * scale_y + top) / height, 0.0, 1.0)
+        box = Box(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+        lines.append(TextLine(text, min(max(score, 0.0), 1.0), box))
+    return lines
+
+
+def _overlap(a: Box, b: Box) -> float:
+    """Shared area over the smaller box's area."""
+    wide = min(a.right, b.right) - max(a.left, b.left)
+    high = min(a.bottom, b.bottom) - max(a.top, b.top)
+    smaller = min((a.right - a.left) * (a.bottom - a.top), (b.right - b.left) * (b.bottom - b.top))
+    return max(wide, 0.0) * max(high, 0.0) / max(smaller, 1e-12)
+
+
+def _without_doubles(lines: list[TextLine]) -> list[TextLine]:
+    """Of lines that overlapping crops both read, keep the longer."""
+    kept: list[TextLine] = []
+    for line in sorted(lines, key=lambda found: (-len(found.text), found.text)):
+        if line.box is None or all(k.box is None or _overlap(line.box, k.box) < 0.6 for k in kept):
+            kept.append(line)
+    return kept
+
+
+def _second_reading(view: View, lines: list[TextLine], config: OcrConfig) -> list[TextLine]:
+    """Read again with tesseract those lines that the main reader was unsure of."""
+    if not tesseract.extra_languages():
+        return lines
+    unsure = [n for n, line in enumerate(lines) if line.confidence < config.unsure_confidence and line.box]
+
+    def size(n: int) -> float:
+        box = lines[n].box
+        return 0.0 if box is None else (box.right - box.left) * (box.bottom - box.top)
+
+    out = list(lines)
+    for n in sorted(unsure, key=size, reverse=True)[: config.max_second_readings]:
+        second = tesseract.read_box(view.pixels, lines[n])
+        if second is not None and second.confidence > lines[n].confidence:
+            out[n] = second
+    return out
+
+
+def read_text(view: View, config: OcrConfig | None = None) -> tuple[TextLine, ...]:
+    """Read the lines of text in a picture, from top to bottom.
+
+    Args:
+        view: the picture.
+        config: how to read; the defaults if not given.
+
+    Returns:
+        The lines with confidence and box, junk dropped; empty if there is no readable text.
+
+    Raises:
+        MissingExtraError: rapidocr is not installed.
+        ArtifactError: its models are missing.
+    """
+    config = config or OcrConfig()
+    if min(view.pixels.shape[:2]) < 8:
+        return ()
+    with _load_lock:
+        reader = _reader(config)
+    crops = _crops(view, config)
+    lines = [line for crop in crops for line in _read_crop(view, crop, reader, config)]
+    if len(crops) > 1:
+        lines = _without_doubles(lines)
+    lines = _second_reading(view, lines, config)
+    kept = [line for line in lines if line.confidence >= config.min_confidence and not _is_junk(line.text)]
+    kept = sorted(kept, key=lambda line: -line.confidence)[: config.max_lines]
+    return tuple(sorted(kept, key=lambda line: (line.box.top, line.box.left) if line.box else (0.0, 0.0)))
