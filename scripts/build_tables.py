@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from whence.earth.tables import TABLE_SCHEMA
+from whence.earth import tables
 
 
 def write_json(path: Path, content: Any) -> None:
@@ -34,18 +34,23 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, np.asarray(array), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), buffer.getvalue(), zipfile.ZIP_DEFLATED, 9)
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), buffer.getvalue(), zipfile.ZIP_DEFLATED, 9
+            )
 
 
 def write_manifest(out: Path) -> None:
     """Write ``manifest.json`` with the hash and size of every table."""
-    names = sorted(p.name for p in out.iterdir() if p.suffix in {".json", ".npz"} and p.name != "manifest.json")
+    names = sorted(
+        p.name for p in out.iterdir() if p.suffix in {".json", ".npz", ".field"} and p.name != "manifest.json"
+    )
     entries = {
         name: {"sha256": hashlib.sha256((out / name).read_bytes()).hexdigest(), "bytes": (out / name).stat().st_size}
         for name in names
     }
-    manifest = {"schema": TABLE_SCHEMA, "built": date.today().isoformat(), "files": entries}
+    manifest = {"schema": tables.TABLE_SCHEMA, "built": date.today().isoformat(), "files": entries}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    tables.manifest.cache_clear()
 
 
 def main() -> None:
@@ -92,7 +97,15 @@ def _gazetteer(arguments: argparse.Namespace) -> None:
 def _regions(arguments: argparse.Namespace) -> None:
     from tables_regions import build_regions
 
-    write_arrays(arguments.out / "regions.npz", build_regions())
+    table, land = build_regions()
+    write_arrays(arguments.out / "regions.npz", table)
+    write_arrays(arguments.out / "land_share.npz", {"share": land})
+
+
+def _population(arguments: argparse.Namespace) -> None:
+    from tables_population import build_population
+
+    build_population().save(arguments.out / "population.field")
 
 
 STEPS: dict[str, Callable[[argparse.Namespace], None]] = {
@@ -100,6 +113,7 @@ STEPS: dict[str, Callable[[argparse.Namespace], None]] = {
     "outlines": _outlines,
     "gazetteer": _gazetteer,
     "regions": _regions,
+    "population": _population,
 }
 
 if __name__ == "__main__":

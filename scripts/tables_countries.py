@@ -6,26 +6,32 @@ import json
 from pathlib import Path
 from typing import Any
 
-LEFT_DRIVING = frozenset(
-    """AG AI AU BB BD BM BN BS BT BW CC CK CX CY DM FJ FK GB GD GG GS GY HK HM ID IE IM IN JE JM JP KE KI KN KY
-    LC LK LS MO MS MT MU MV MW MY MZ NA NF NP NR NU NZ PG PK PN SB SC SG SH SR SZ TC TH TK TL TO TT TV TZ UG VC
-    VG VI WS ZA ZM ZW""".split()
-)
-"""Where traffic keeps left: the contracting parties' declarations to the 1968 Convention on Road Traffic and the
-national highway codes; checked against two public lists."""
+from whence.earth.countries import SAME_LANGUAGE
 
-MILES_ON_SIGNS = frozenset("US GB LR MM AS GU MP PR UM VI GG IM JE AG AI BS BZ DM FK GD KN KY LC MS SH TC VC VG".split())
+
+def _listed(text: str) -> list[str]:
+    return text.split()
+
+
+LEFT_DRIVING = _listed("""
+    AG AI AU BB BD BM BN BS BT BW CC CK CX CY DM FJ FK GB GD GG GS GY HK HM ID IE IM IN JE JM JP KE KI KN KY LC LK
+    LS MO MS MT MU MV MW MY MZ NA NF NP NR NU NZ PG PK PN SB SC SG SH SR SZ TC TH TK TL TO TT TV TZ UG VC VG VI WS
+    ZA ZM ZW""")
+"""Where traffic keeps left: the contracting parties' declarations to the 1968 Convention on Road Traffic and the
+national highway codes; checked against a public list."""
+
+MILES_ON_SIGNS = _listed("""
+    US GB LR MM AS GU MP PR UM VI GG IM JE AG AI BS BZ DM FK GD KN KY LC MS SH TC VC VG""")
 """Where signs give miles or miles per hour. Puerto Rico mixes: distances in km, speeds in mph. Myanmar is
 changing to kilometres; older signs are in miles."""
 
-FAHRENHEIT = frozenset("US AS BS BZ FM GU KY LR MH MP PR PW UM VI".split())
+FAHRENHEIT = _listed("US AS BS BZ FM GU KY LR MH MP PR PW UM VI")
 """Where weather is told in Fahrenheit: CLDR, unit preferences for temperature, and United States areas."""
 
-GENERIC_TLDS = "ad ag ai am as bz cc cd ch co dj fm gg gl im io la li ly me ms mu nu pw sc sh sr st su tk to tv vc ws".split()
+GENERIC_TLDS = _listed("ad ai as bz cc cd co dj fm gg io la ly me ms nu pw sc sh sr su tk to tv vc ws")
 """Country domains that are sold to and used by anyone anywhere."""
-GENERIC_TLDS = [tld for tld in GENERIC_TLDS if tld not in {"ch", "am", "ag", "li", "gl", "im", "mu", "st"}]
 
-EUROPEAN_UNION = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split()
+EUROPEAN_UNION = _listed("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK")
 
 OWN_SCRIPT_TLDS = {
     "рф": "RU", "укр": "UA", "бел": "BY", "срб": "RS", "мкд": "MK", "бг": "BG", "ελ": "GR", "қаз": "KZ",
@@ -43,7 +49,7 @@ EXTRA_TLDS = {"GB": ["uk"], "RU": ["su"], "SH": ["ac"], "GP": ["gp"], "XK": [], 
 CURRENCY_CHANGES = {"BG": ["EUR", "BGN"]}
 """Newer than CLDR's table: Bulgaria joined the euro on 1 January 2026; the lev stands on older signs."""
 
-WORLD_LANGUAGES = "en es fr de pt it ru zh ja ar nl pl tr uk ko".split()
+WORLD_LANGUAGES = _listed("en es fr de pt it ru zh ja ar nl pl tr uk ko")
 """Languages in which a country's name is understood besides its own."""
 
 MORE_NAMES = {
@@ -70,7 +76,7 @@ def build_countries() -> dict[str, Any]:
         "language_names": names,
         "language_autonyms": autonyms,
         "shared_tlds": {"eu": EUROPEAN_UNION, "ею": EUROPEAN_UNION, "ευ": EUROPEAN_UNION},
-        "generic_tlds": {"list": GENERIC_TLDS},
+        "generic_tlds": GENERIC_TLDS,
     }
 
 
@@ -202,7 +208,7 @@ def _language_names(languages: list[str]) -> tuple[dict[str, str], dict[str, str
     from babel import Locale, UnknownLocaleError
 
     english = Locale.parse("en").languages
-    names = {code: english[code] for code in languages if code in english}
+    names = {code: english[code] for code in [*languages, *SAME_LANGUAGE] if code in english}
     autonyms = {}
     for code in languages:
         try:

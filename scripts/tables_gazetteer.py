@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tables_countries import geonames_data
 
+from tables_countries import geonames_data
 from whence.earth import grid
 from whence.earth.names import normalise_name
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import shapely
-from tables_countries import geonames_data
 
-from whence.earth.outlines import Outlines
+from tables_countries import geonames_data
+from whence.earth.outlines import Outlines, assemble, polygons_of
 
 WORLD_ATLAS = "world-atlas@2.0.2"
 
@@ -27,8 +27,10 @@ own choice; no statement on sovereignty."""
 
 INSIDE = {
     "FR": ["GP", "MQ", "RE", "GF", "YT"], "NO": ["SJ", "BV"], "NL": ["BQ"], "NZ": ["TK"], "AU": ["CX", "CC"],
+    "RU": ["UA"],
 }  # fmt: skip
-"""Countries of GeoNames that Natural Earth draws inside another: their parts go to whichever's place is nearest."""
+"""Countries of GeoNames that Natural Earth draws inside another: their parts go to whichever's place is nearest.
+(``RU``: Crimea, whose places are under ``UA`` in GeoNames.)"""
 
 TOO_SMALL = {"VA": (12.4457, 41.9003, 12.4584, 41.9073)}
 """Countries that vanish at the scale of the data, as boxes: west, south, east, north."""
@@ -68,7 +70,7 @@ def build_outlines(source: Path) -> dict[str, np.ndarray]:
     parts.sort(key=lambda part: part[0])
     rings = [ring for _, part in parts for ring in part]
     steps = np.concatenate(arcs)
-    return {
+    table = {
         "codes": np.asarray(codes),
         "scale": scale,
         "offset": offset,
@@ -79,7 +81,16 @@ def build_outlines(source: Path) -> dict[str, np.ndarray]:
         "ring_arcs": np.asarray([i for ring in rings for i in ring], np.int32),
         "part_rings": np.asarray([len(part) for _, part in parts], np.int32),
         "part_country": np.asarray([codes.index(code) for code, _ in parts], np.int16),
+        "part_bounds": np.zeros((len(parts), 4), np.float32),
     }
+    shapes = Outlines(table)
+    bounds = np.asarray([_bounds(shapes.rings(part)[0]) for part in range(len(shapes))])
+    return table | {"part_bounds": (bounds + np.asarray([-1e-4, -1e-4, 1e-4, 1e-4])).astype(np.float32)}
+
+
+def _bounds(ring: np.ndarray) -> np.ndarray:
+    """West, south, east, north of the polygons that a ring becomes."""
+    return shapely.total_bounds(assemble([ring]))
 
 
 def _corners(west: float, south: float, east: float, north: float) -> np.ndarray:
@@ -113,7 +124,7 @@ def _split_inside(parts: list, arcs: list[np.ndarray], scale: np.ndarray, offset
     for code, rings in parts:
         if code in INSIDE:
             outer = np.concatenate([_arc(arcs, i, scale, offset) for i in rings[0]])
-            code = min([code, *INSIDE[code]], key=lambda c: _gap(np.asarray(places[c]), outer))  # noqa: PLW2901
+            code = min([code, *INSIDE[code]], key=lambda c: _gap(np.asarray(places[c]), outer))
         done.append((code, rings))
     return done
 
@@ -142,8 +153,7 @@ def build_simple(table: dict[str, np.ndarray], tolerance_deg: float = 0.15) -> d
     keep: dict[str, list] = {}
     for code in exact.codes:
         largest = max(part.area for part in exact.polygon(code).geoms)
-        parts = shapely.get_parts(shapely.make_valid(drawn.polygon(code))).tolist()
-        parts = [part for part in parts if part.geom_type == "Polygon"]
+        parts = polygons_of(drawn.polygon(code))
         parts = [part for part in parts if part.area >= 0.35 or part.area >= 0.8 * largest]
         if not parts:
             parts = [shapely.box(*_at_least(max(exact.polygon(code).geoms, key=lambda p: p.area).bounds, 0.15))]

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
-from tables_gazetteer import division_code, division_names, places
 
+from tables_gazetteer import division_code, division_names, places
 from whence.earth import grid
 from whence.earth.countries import countries
 from whence.earth.outlines import Outlines, outlines, unwrap_ring
@@ -19,8 +19,8 @@ LAND_SHARE_ORDER = 7
 _SAMPLES = 2  # orders below the table's at which coastal cells are sampled for the share of land
 
 
-def build_regions() -> dict[str, np.ndarray]:
-    """Return the arrays of ``regions.npz``."""
+def build_regions() -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Return the arrays of ``regions.npz``, and the share of land in each order-7 cell in 255ths."""
     shapes = outlines()
     edge = _edge_cells(shapes)
     country = _classify(shapes, edge)
@@ -32,15 +32,15 @@ def build_regions() -> dict[str, np.ndarray]:
     around = around[around >= 0]
     marked[around[country[around] < 0]] = True
     runs = _runs(country, division, zone, marked)
-    return runs | tables | {"land_share": _land_share(shapes, country, edge)}
+    return runs | tables, _land_share(shapes, country, edge)
 
 
 def _edge_cells(shapes: Outlines) -> np.ndarray:
     """Cells that a border or coast passes through, found by points at most 1.2 km apart along it."""
     step = 1.2 / 111.2
     found = []
-    for rings in shapes.parts:
-        for ring in rings:
+    for part in range(len(shapes)):
+        for ring in shapes.rings(part):
             line = unwrap_ring(ring)
             gap = np.hypot(*(np.diff(line, axis=0) * [1.0, 1.0]).T)
             counts = np.maximum(np.ceil(gap / step).astype(int), 1)
@@ -129,7 +129,9 @@ def _by_nearest_place(
         "region_countries": _blob([code[:2] for code in division_list]),
         "timezone_codes": _blob(zone_list),
         "timezone_names": _blob(zone_list),
-        "timezone_countries": _blob([zone_country.get(zone, "AQ" if "Antarctica" in zone else "") for zone in zone_list]),
+        "timezone_countries": _blob(
+            [zone_country.get(zone, "AQ" if "Antarctica" in zone else "") for zone in zone_list]
+        ),
     }
     return cell_division, cell_zone, tables
 

@@ -10,13 +10,14 @@ libphonenumber (calling codes); sides and units of roads are facts listed in ``s
 from __future__ import annotations
 
 import difflib
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
+from typing import Any
 
 from whence.core.errors import OptionError, unknown_name
+from whence.earth.names import normalise_name
 from whence.earth.tables import read_json
 
 SAME_LANGUAGE = MappingProxyType(
@@ -89,8 +90,8 @@ class Country:
 
 
 @lru_cache(maxsize=1)
-def _table() -> Mapping[str, dict[str, dict[str, object]]]:
-    content: Mapping[str, dict[str, dict[str, object]]] = read_json("countries.json")
+def _table() -> dict[str, Any]:
+    content: dict[str, Any] = read_json("countries.json")
     return content
 
 
@@ -102,11 +103,11 @@ def countries() -> Mapping[str, Country]:
     """Return every country by its code, sorted by code."""
     found = {}
     for code, row in sorted(_table()["countries"].items()):
-        fields = dict(row)
-        fields.pop("aliases")
-        languages = tuple(LanguageShare(*share) for share in fields.pop("languages"))  # type: ignore[attr-defined]
-        lists = {name: tuple(fields.pop(name)) for name in _TUPLES}  # type: ignore[call-overload]
-        found[code] = Country(code=code, languages=languages, **lists, **fields)  # type: ignore[arg-type]
+        fields: dict[str, Any] = {
+            key: tuple(value) if key in _TUPLES else value for key, value in row.items() if key != "aliases"
+        }
+        fields["languages"] = tuple(LanguageShare(*share) for share in row["languages"])
+        found[code] = Country(code=code, **fields)
     return MappingProxyType(found)
 
 
@@ -123,9 +124,8 @@ def country(code: str) -> Country:
 
 
 def _fold(name: str) -> str:
-    """Bring a name to a form in which case, Latin accents and punctuation do not matter."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(c))
-    words = "".join(c if c.isalnum() else " " for c in plain).split()
+    """Bring a name to a form in which case, accents, punctuation, articles and ``St.`` do not matter."""
+    words = normalise_name(name).split()
     return " ".join("saint" if word == "st" else word for word in words if word not in {"the", "and"})
 
 
@@ -136,9 +136,8 @@ def _by_name() -> Mapping[str, str]:
     for code, _ in rows:
         index.setdefault(code.casefold(), code)
     for code, row in rows:
-        aliases: list[str] = row["aliases"]  # type: ignore[assignment]
         own = countries()[code]
-        for name in (own.iso3, own.name, *own.local_names, *aliases):
+        for name in (own.iso3, own.name, *own.local_names, *row["aliases"]):
             if folded := _fold(name):
                 index.setdefault(folded, code)
     return MappingProxyType(index)
@@ -174,7 +173,7 @@ def find_country(name_or_code: str) -> Country:
 def language_name(code: str) -> str:
     """Return the English name of a language (``de`` → ``German``), or the code itself if it has none."""
     names = _table()["language_names"]
-    return str(names.get(SAME_LANGUAGE.get(code, code), names.get(code, code)))
+    return str(names.get(code) or names.get(SAME_LANGUAGE.get(code, code), code))
 
 
 def language_autonym(code: str) -> str:
@@ -209,11 +208,9 @@ def countries_of_tld(tld: str) -> tuple[str, ...]:
     """
     wanted = tld.strip(".").casefold()
     own = tuple(code for code, entry in countries().items() if wanted in entry.tlds)
-    shared: list[str] = _table()["shared_tlds"].get(wanted, [])  # type: ignore[assignment]
-    return own or tuple(shared)
+    return own or tuple(_table()["shared_tlds"].get(wanted, ()))
 
 
 def is_generic_tld(tld: str) -> bool:
     """Tell whether a country's top-level domain is sold and used worldwide (``tv``, ``io``, ``me``)."""
-    generic: list[str] = _table()["generic_tlds"]["list"]  # type: ignore[assignment]
-    return tld.strip(".").casefold() in generic
+    return tld.strip(".").casefold() in _table()["generic_tlds"]

@@ -106,7 +106,7 @@ class NameIndex:
         close = np.abs(lengths - len(raw)) <= edits * width
         differing = np.bitwise_count(self._signatures ^ signature)
         rows = np.flatnonzero(close & (differing <= 2 * edits * width))
-        found = []
+        found: list[tuple[str, float, Int[np.ndarray, " k"]]] = []
         for row in rows.tolist():
             name = self.name(row)
             distance = OSA.distance(wanted, name, score_cutoff=edits)

@@ -8,15 +8,16 @@ closed along the South Pole.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
 
 import numpy as np
 from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from whence.core.errors import unknown_name
+from whence.earth.coordinates import bounds_of_disc, distance_km, wrap_lon_deg
 from whence.earth.tables import read_arrays, read_json
 
 if TYPE_CHECKING:
@@ -63,38 +64,51 @@ def assemble(rings: list[Ring]) -> list[Polygon]:
     parts: list[Polygon] = []
     for turn in (-360.0, 0.0, 360.0):
         cut = shapely.intersection(whole, shapely.box(-180.0 + turn, -90.0, 180.0 + turn, 90.0))
-        moved = shapely.transform(cut, lambda xy, turn=turn: xy - [turn, 0.0])  # type: ignore[misc]
-        parts += [p for p in shapely.get_parts(moved).tolist() if p.geom_type == "Polygon" and p.area > 0.0]
+        moved = shapely.transform(cut, lambda xy, turn=turn: xy - [turn, 0.0])
+        parts += polygons_of(moved)
     return parts
+
+
+def polygons_of(geometry: BaseGeometry) -> list[Polygon]:
+    """Polygons of a geometry made valid; points and lines that this leaves are dropped."""
+    import shapely
+
+    valid = geometry if geometry.is_valid else shapely.make_valid(geometry)
+    flat = shapely.get_parts(shapely.get_parts(valid)).tolist()  # twice: a collection may hold a multipolygon
+    return [part for part in flat if part.geom_type == "Polygon" and part.area > 0.0]
 
 
 def _beside(hole: Ring, outer: Ring) -> Ring:
     """Shift a hole by whole turns to where its outer ring is."""
     turn = 360.0 * round(float(outer[:, 0].mean() - hole[:, 0].mean()) / 360.0)
-    return hole + [turn, 0.0]
+    return hole + np.asarray([turn, 0.0])
 
 
+@final
 class Outlines:
-    """Country polygons with fast lookup of points. Load with `outlines`."""
+    """Country polygons with fast lookup of points. Load with `outlines`.
+
+    Polygons are put together from their arcs when first needed.
+    """
 
     def __init__(self, table: Mapping[str, np.ndarray]) -> None:
         self._codes = tuple(str(code) for code in table["codes"])
-        self._part_country = np.asarray(table["part_country"], np.int64)
-        self._parts = _decode(table)
-        self._tree: STRtree | None = None
-        self._owner = np.empty(0, np.int64)
-        self._area = np.empty(0)
-        self._pieces: np.ndarray = np.empty(0, object)
+        self._country = np.asarray(table["part_country"], np.int64)
+        self._arcs = _Arcs(table)
+        self._bounds = np.asarray(table["part_bounds"], np.float64)
+        self._pieces: dict[int, np.ndarray] = {}
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Codes of the countries that have an outline."""
+        """Codes of the countries that have an outline, sorted."""
         return self._codes
 
-    @property
-    def parts(self) -> list[list[Ring]]:
-        """Rings of every polygon as stored, outer one first; they may jump across the antimeridian."""
-        return self._parts
+    def __len__(self) -> int:
+        return int(self._country.size)
+
+    def rings(self, part: int) -> list[Ring]:
+        """Rings of a polygon as stored, outer one first; they may jump across the antimeridian."""
+        return self._arcs.rings(part)
 
     def polygon(self, code: str) -> MultiPolygon:
         """Return one country's polygons (longitude, latitude).
@@ -106,21 +120,46 @@ class Outlines:
 
         if code not in self._codes:
             raise unknown_name("country outline", code, self._codes)
-        mine = np.flatnonzero(self._part_country == self._codes.index(code))
-        return shapely.MultiPolygon([piece for part in mine for piece in assemble(self._parts[part])])
+        mine = np.flatnonzero(self._country == self._codes.index(code)).tolist()
+        return shapely.MultiPolygon([piece for part in mine for piece in self._prepared(part)])
+
+    def _prepared(self, part: int) -> np.ndarray:
+        """Pieces of a part, prepared for lookups and kept."""
+        import shapely
+
+        if part not in self._pieces:
+            flat = [piece for polygon in assemble(self.rings(part)) for piece in polygons_of(polygon)]
+            pieces = np.asarray(flat, object)
+            shapely.prepare(pieces)
+            self._pieces[part] = pieces
+        return self._pieces[part]
+
+    @cached_property
+    def _tree(self) -> STRtree:
+        import shapely
+
+        return shapely.STRtree(shapely.box(*self._bounds.T))
 
     def indices_at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Int[np.ndarray, " n"]:
         """Index into `codes` of the country that holds each point, −1 for none (sea)."""
         import shapely
 
-        lat, lon = np.atleast_1d(np.asarray(lat_deg, float)), np.atleast_1d(np.asarray(lon_deg, float))
+        lat = np.atleast_1d(np.asarray(lat_deg, float)).ravel()
+        lon = wrap_lon_deg(np.atleast_1d(np.asarray(lon_deg, float)).ravel())
         found = np.full(lat.size, -1, np.int64)
-        points = shapely.points(np.mod(lon.ravel() + 180.0, 360.0) - 180.0, lat.ravel())
-        which, piece = self._lookup().query(points)
-        hit = shapely.intersects_xy(self._pieces[piece], shapely.get_x(points[which]), shapely.get_y(points[which]))
-        which, piece = which[hit], piece[hit]
-        smallest_last = np.argsort(-self._area[piece], kind="stable")
-        found[which[smallest_last]] = self._owner[piece[smallest_last]]
+        which, part = self._tree.query(shapely.points(lon, lat))
+        if which.size == 0:
+            return found
+        size = (self._bounds[:, 2] - self._bounds[:, 0]) * (self._bounds[:, 3] - self._bounds[:, 1])
+        ranked = np.lexsort((part, -size[part]))  # a small country within another (Vatican City) comes last
+        which, part = which[ranked], part[ranked]
+        first = np.flatnonzero(np.diff(part, prepend=-1))
+        for start, stop in zip(first, np.append(first[1:], part.size), strict=True):
+            mine = which[start:stop]
+            inside = np.zeros(mine.size, bool)
+            for piece in self._prepared(int(part[start])):
+                inside |= shapely.intersects_xy(piece, lon[mine], lat[mine])
+            found[mine[inside]] = self._country[part[start]]
         return found
 
     def code_at(self, lat_deg: float, lon_deg: float) -> str:
@@ -135,72 +174,59 @@ class Outlines:
         """
         import shapely
 
-        from whence.earth.coordinates import bounds_of_disc, distance_km
-
         if code := self.code_at(lat_deg, lon_deg):
             return code, 0.0
         box = bounds_of_disc(lat_deg, lon_deg, within_km)
+        east = box.east + (360.0 if box.east < box.west else 0.0)
         best, best_km = "", np.inf
         for turn in (-360.0, 0.0, 360.0):
-            east = box.east + (360.0 if box.east < box.west else 0.0)
-            window = shapely.box(box.west + turn, box.south, east + turn, box.north)
-            for piece in self._lookup().query(window):
-                km = _distance_to(self._pieces[piece], window, lat_deg, lon_deg, turn, distance_km)
-                if km < best_km:
-                    best, best_km = self._codes[self._owner[piece]], km
+            window = (box.west + turn, box.south, east + turn, box.north)
+            for part in self._tree.query(shapely.box(*window)).tolist():
+                for piece in self._prepared(part):
+                    km = _distance_km(shapely.clip_by_rect(piece, *window), lat_deg, lon_deg, turn)
+                    if km < best_km:
+                        best, best_km = self._codes[self._country[part]], km
         return (best, best_km) if best_km <= within_km else ("", np.inf)
 
-    def _lookup(self) -> STRtree:
-        """Tree over the prepared pieces, made at the first lookup."""
-        import shapely
 
-        if self._tree is None:
-            pieces, owner = [], []
-            for part, rings in enumerate(self._parts):
-                for polygon in assemble(rings):
-                    pieces.append(polygon)
-                    owner.append(self._part_country[part])
-            self._pieces, self._owner = np.asarray(pieces, object), np.asarray(owner, np.int64)
-            self._area = shapely.area(self._pieces)
-            shapely.prepare(self._pieces)
-            self._tree = shapely.STRtree(self._pieces)
-        return self._tree
-
-
-def _distance_to(
-    piece: BaseGeometry, window: BaseGeometry, lat_deg: float, lon_deg: float, turn: float, distance_km: object
-) -> float:
-    """Distance in km from a point to the outline of a piece inside a window; scaled to local degrees."""
+def _distance_km(near: BaseGeometry, lat_deg: float, lon_deg: float, turn: float) -> float:
+    """Distance in km from a point to a geometry at most some degrees away; infinite if that is empty."""
     import shapely
 
-    near = shapely.intersection(shapely.make_valid(piece), window)
     if near.is_empty:
         return float("inf")
     stretch = max(float(np.cos(np.radians(lat_deg))), 1e-6)
-    here = shapely.Point((lon_deg + turn) * stretch, lat_deg)
+    here = shapely.Point((wrap_lon_deg(lon_deg) + turn) * stretch, lat_deg)
     local = shapely.transform(near, lambda xy: xy * [stretch, 1.0])
     x, y = shapely.get_coordinates(shapely.shortest_line(here, local))[1]
-    return float(distance_km(lat_deg, lon_deg, y, x / stretch - turn))  # type: ignore[operator]
+    return float(distance_km(lat_deg, lon_deg, y, x / stretch - turn))
 
 
-def _decode(table: Mapping[str, np.ndarray]) -> list[list[Ring]]:
-    """Rings of every part, out of arcs of integer steps that neighbours share (as in TopoJSON)."""
-    ends = np.cumsum(table["arc_length"])
-    steps = np.stack([table["arc_dx"], table["arc_dy"]], axis=1).astype(np.int64)
-    positions = np.cumsum(steps, axis=0)
-    scale, offset = table["scale"], table["offset"]
-    arcs = []
-    for start, end in zip(ends - table["arc_length"], ends, strict=True):
-        before = positions[start - 1] if start else np.zeros(2, np.int64)
-        arcs.append((positions[start:end] - before) * scale + offset)
-    rings = []
-    at = 0
-    for count in table["ring_length"]:
-        pieces = [arcs[i] if i >= 0 else arcs[~i][::-1] for i in table["ring_arcs"][at : at + count]]
-        rings.append(np.concatenate([pieces[0], *(piece[1:] for piece in pieces[1:])]))
-        at += count
-    stops = np.cumsum(table["part_rings"])
-    return [rings[stop - n : stop] for n, stop in zip(table["part_rings"], stops, strict=True)]
+class _Arcs:
+    """Lines of integer steps that neighbours share, and the rings made of them (as in TopoJSON)."""
+
+    def __init__(self, table: Mapping[str, np.ndarray]) -> None:
+        steps = np.stack([table["arc_dx"], table["arc_dy"]], axis=1).astype(np.int64)
+        self._positions = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(steps, axis=0)])
+        self._arc_stops = np.concatenate([[0], np.cumsum(table["arc_length"])])
+        self._ring_stops = np.concatenate([[0], np.cumsum(table["ring_length"])])
+        self._part_stops = np.concatenate([[0], np.cumsum(table["part_rings"])])
+        self._ring_arcs = table["ring_arcs"]
+        self._scale, self._offset = table["scale"], table["offset"]
+
+    def _arc(self, index: int) -> Ring:
+        number = index if index >= 0 else ~index
+        start, stop = self._arc_stops[number], self._arc_stops[number + 1]
+        points = (self._positions[start + 1 : stop + 1] - self._positions[start]) * self._scale + self._offset
+        return points if index >= 0 else points[::-1]
+
+    def rings(self, part: int) -> list[Ring]:
+        """Rings of a part (longitude, latitude), outer one first."""
+        found = []
+        for ring in range(self._part_stops[part], self._part_stops[part + 1]):
+            pieces = [self._arc(int(i)) for i in self._ring_arcs[self._ring_stops[ring] : self._ring_stops[ring + 1]]]
+            found.append(np.concatenate([pieces[0], *(piece[1:] for piece in pieces[1:])]))
+        return found
 
 
 @lru_cache(maxsize=1)

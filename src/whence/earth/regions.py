@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, final
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from jaxtyping import Bool, Float, Int, UInt8
+from jaxtyping import Bool, Float, Int
 from numpy.typing import ArrayLike
 
 from whence.core.errors import InputError, unknown_name
@@ -93,7 +94,6 @@ class _Atlas:
     division: Int[np.ndarray, " a"]
     timezone: Int[np.ndarray, " a"]
     edge: Bool[np.ndarray, " a"]
-    land_share: UInt8[np.ndarray, " c"]
     regions: Mapping[RegionLevel, tuple[Region, ...]]
 
     @staticmethod
@@ -117,7 +117,6 @@ class _Atlas:
             table["atom_division"].astype(np.int64),
             table["atom_timezone"].astype(np.int64),
             table["atom_edge"].astype(bool),
-            table["land_share"],
             listed,
         )
 
@@ -127,7 +126,7 @@ class _Atlas:
             return self.country
         return self.division if level is RegionLevel.REGION else self.timezone
 
-    def runs_at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Int[np.ndarray, "..."]:
+    def runs_at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Int[np.ndarray, ...]:
         cells = grid.cells_at(lat_deg, lon_deg, TABLE_ORDER)
         return np.asarray(np.searchsorted(self.starts, cells, side="right") - 1)
 
@@ -180,7 +179,7 @@ class RegionTable:
         """
         return self._regions[self._index(code)]
 
-    def indices_at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Int[np.ndarray, "..."]:
+    def indices_at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Int[np.ndarray, ...]:
         """Index into `codes` of the region at each point, −1 at sea.
 
         Points near a border or coast are looked up in the outlines; at sea they take the country of a coast
@@ -249,9 +248,7 @@ class RegionTable:
         share = np.diff(first, append=key.size) / size
         return _Shares(whole, np.repeat(mixed, size)[first], ordered[first].astype(np.int64), share)
 
-    def log_field(
-        self, values: Mapping[str, float], default: float, sea: float | None = None, order: int = 7
-    ) -> Field:
+    def log_field(self, values: Mapping[str, float], default: float, sea: float | None = None, order: int = 7) -> Field:
         """Return a field that takes a value in each region; cells on borders take the mean by area.
 
         The mean is of the likelihoods: ``log Σ share · exp(value)``.
@@ -287,24 +284,16 @@ class RegionTable:
         Args:
             field: a normalised log-density.
         """
-        mass = field.mass
-        starts, orders = field.partition.starts, field.partition.orders
-        total = np.concatenate([[0.0], np.cumsum(mass)])
-        at = self._atlas.starts << _SHIFT
-        inside = np.searchsorted(starts, at, side="right") - 1
-        portion = np.ldexp((at - starts[inside]).astype(float), 2 * orders[inside].astype(int) - 2 * grid.MAX_ORDER)
-        upto = total[inside] + mass[inside] * portion
-        by_run = np.diff(upto, append=total[-1])
-        sums = np.bincount(self._run_region + 1, weights=by_run, minlength=len(self) + 1)
+        mass, orders = field.mass, field.partition.orders
+        by_atom = _mass_by_atom(field)
+        sums = np.bincount(self._atlas.of(self.level) + 1, weights=by_atom, minlength=len(self) + 1)
         fine = np.flatnonzero((orders > TABLE_ORDER) & (mass > LOOKED_UP_MASS))
         if fine.size:
             self._move(sums, field, fine, mass)
         codes = ("", *self.codes)
         return {codes[i]: float(sums[i]) for i in np.flatnonzero(sums > 1e-15)}
 
-    def _move(
-        self, sums: Float[np.ndarray, " n"], field: Field, fine: Int[np.ndarray, " m"], mass: np.ndarray
-    ) -> None:
+    def _move(self, sums: Float[np.ndarray, " n"], field: Field, fine: Int[np.ndarray, " m"], mass: np.ndarray) -> None:
         """Give the mass of fine cells to the regions that the outlines say (changes ``sums``)."""
         runs = np.searchsorted(self._atlas.starts, field.partition.starts[fine] >> _SHIFT, side="right") - 1
         edge = self._atlas.edge[self._atlas.atoms[runs]]
@@ -346,6 +335,35 @@ class RegionTable:
         cells = np.bincount(self._run_region + 1, weights=lengths, minlength=len(self) + 1)[1:]
         area = float(grid.cell_area_km2(TABLE_ORDER))
         return {code: float(n) * area for code, n in zip(self.codes, cells, strict=True)}
+
+
+_PLACED: WeakKeyDictionary[Partition, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
+_BY_ATOM: WeakKeyDictionary[Field, np.ndarray] = WeakKeyDictionary()
+
+
+def _mass_by_atom(field: Field) -> Float[np.ndarray, " a"]:
+    """Mass of a field in each atom of the table (kept as long as the field: three levels ask for it).
+
+    The mass below the start of each run is interpolated within the field's cells, along the nested order.
+    """
+    known = _BY_ATOM.get(field)
+    if known is not None:
+        return known
+    atlas, partition = _atlas(), field.partition
+    if partition not in _PLACED:
+        at = atlas.starts << _SHIFT
+        inside = np.searchsorted(partition.starts, at, side="right") - 1
+        orders = partition.orders[inside].astype(np.int64)
+        _PLACED[partition] = (
+            inside,
+            np.ldexp((at - partition.starts[inside]).astype(float), 2 * (orders - grid.MAX_ORDER)),
+        )
+    inside, portion = _PLACED[partition]
+    total = np.concatenate([[0.0], np.cumsum(field.mass)])
+    below = total[inside] + field.mass[inside] * portion
+    by_atom = np.bincount(atlas.atoms, weights=np.diff(below, append=total[-1]), minlength=atlas.country.size)
+    _BY_ATOM[field] = by_atom
+    return by_atom
 
 
 def _log_mean(
@@ -393,8 +411,3 @@ def country_at(lat_deg: float, lon_deg: float) -> str:
     """Code of the country at a point, or of a coast within `COAST_KM`; empty at sea."""
     code, _ = outlines().nearest(lat_deg, lon_deg, COAST_KM)
     return code if code in countries() else ""
-
-
-def land_share() -> Float[np.ndarray, " n"]:
-    """Share of land in each cell of order 7, 0..1, to 0.4 %."""
-    return _atlas().land_share / 255.0

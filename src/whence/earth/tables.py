@@ -13,11 +13,15 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from whence.core.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from whence.earth.field import Field
 
 TABLE_SCHEMA = 1
 """Version of the tables' layout that this code reads."""
@@ -74,6 +78,26 @@ def read_arrays(name: str) -> dict[str, np.ndarray]:
     """Return the arrays of an ``.npz`` table (never pickled objects)."""
     with np.load(io.BytesIO(read_bytes(name)), allow_pickle=False) as archive:
         return {key: archive[key] for key in archive.files}
+
+
+@lru_cache(maxsize=1)
+def land_share() -> Float[np.ndarray, " n"]:
+    """Return the share of land in each cell of order 7, 0..1, to 0.4 %; lakes count as land, ice shelves do not."""
+    share: Float[np.ndarray, " n"] = read_arrays("land_share.npz")["share"] / 255.0
+    share.setflags(write=False)
+    return share
+
+
+@lru_cache(maxsize=1)
+def population_field() -> Field:
+    """Return the normalised log-density of people, on cells of order 7 to 10; ``-inf`` where no one lives.
+
+    Each place of the gazetteer is spread over a Gaussian disc that grows with it, what countries have beyond
+    their places is spread more widely around them.
+    """
+    from whence.earth.fieldfile import from_bytes
+
+    return from_bytes(read_bytes("population.field"), "the table population.field").normalise()
 
 
 def table_hashes() -> dict[str, str]:
