@@ -73,6 +73,12 @@ class ResultsFile:
             self._file.close()
             raise
 
+    def __enter__(self) -> ResultsFile:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def held(self, job: Job) -> Held | None:
         """What the file holds of this picture as it is now; ``None`` if nothing, or if the picture changed."""
         found = self._held.get(job.name)

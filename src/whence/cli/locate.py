@@ -160,7 +160,7 @@ def _paths(paths: Iterable[str]) -> Iterable[str]:
         if path != _STANDARD_OUTPUT:
             yield path
             continue
-        content = click.get_binary_stream("stdin").read()
+        content = sys.stdin.buffer.read()
         separator = b"\0" if b"\0" in content else b"\n"
         for item in content.split(separator):
             name = item.rstrip(b"\r").decode(errors="surrogateescape")
