@@ -20,18 +20,17 @@ from PIL import Image, ImageFile
 
 from whence.core.errors import ImageError, ImageTooLargeError, WhenceError
 from whence.samples.corpus import make_corpus
-from whence.samples.corpus_bytes import encode, png_chunk, test_pixels, with_exif
+from whence.samples.corpus_bytes import encode, png_chunk, quartered_picture, with_exif
 from whence.samples.metadata import read_metadata
 from whence.samples.reader import ReadLimits, read_view
 
 SHARED = Path(os.environ.get("WHENCE_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
 DEMO = SHARED / "data" / "photos" / "demo"
-test_pixels.__test__ = False
 
 
 @pytest.fixture(scope="module")
 def picture():
-    return Image.fromarray(test_pixels(300, 200, np.random.default_rng(1)))
+    return Image.fromarray(quartered_picture(300, 200, np.random.default_rng(1)))
 
 
 def test_every_source_gives_the_same_pixels(picture, tmp_path):

@@ -25,7 +25,7 @@ def to_srgb(image: Image.Image, size_px: tuple[int, int]) -> tuple[Image.Image, 
     profile = image.info.get("icc_profile")
     image = _simple_mode(image, said)
     if image.size != size_px:
-        image = image.resize(size_px, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        image = image.resize(size_px, Image.Resampling.BICUBIC, reducing_gap=3.0)
     alpha = image.getchannel("A") if image.mode in {"RGBA", "LA"} else None
     if alpha is not None:
         image = image.convert("RGB" if image.mode == "RGBA" else "L")

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from whence.core.errors import ImageError
-from whence.samples.corpus_bytes import test_pixels
+from whence.samples.corpus_bytes import quartered_picture
 from whence.samples.view import Metadata, ViewKind
 
 WIDTH, HEIGHT = 96, 64
@@ -81,7 +81,7 @@ def make_corpus(folder: Path, seed: int = 0, *, write: bool = True) -> list[Corp
     folder = Path(folder)
     if write:
         folder.mkdir(parents=True, exist_ok=True)
-    picture = Image.fromarray(test_pixels(WIDTH, HEIGHT, np.random.default_rng(seed)))
+    picture = Image.fromarray(quartered_picture(WIDTH, HEIGHT, np.random.default_rng(seed)))
     cases: list[CorpusCase] = []
     for one in (*format_drafts(picture), *damaged_drafts(picture), *tag_drafts(picture)):
         path = folder / one.case.path

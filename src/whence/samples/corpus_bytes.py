@@ -27,7 +27,7 @@ Tags = dict[int, Any]
 """Tag → (type, values), or tags of a child directory, or a `Blob`."""
 
 
-def test_pixels(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
+def quartered_picture(width: int, height: int, rng: np.random.Generator) -> np.ndarray:
     """The test picture: four quarters in `COLOURS`, with noise. Shape ``height × width × 3``, 8 bits."""
     pixels = np.empty((height, width, 3), np.int16)
     half_y, half_x = height // 2, width // 2

@@ -23,6 +23,7 @@ from whence.samples.corpus_bytes import (
     with_segment,
     with_xmp,
 )
+from whence.samples.corpus_formats import heif_bytes
 
 
 def damaged_drafts(picture: Image.Image) -> Iterator[Draft]:
@@ -41,6 +42,7 @@ def _cut_off(picture: Image.Image) -> Iterator[Draft]:
         ("png", "PNG", {"compress_level": 1}, "ends early"),
         ("bmp", "BMP", {}, "cut off"),
         ("tif", "TIFF", {}, "cut off"),
+        ("gif", "GIF", {}, "cut off"),
     )
     for ending, kind, options, says in kinds:
         data = encode(large, kind, **options)
@@ -57,6 +59,10 @@ def _cut_off(picture: Image.Image) -> Iterator[Draft]:
         data = encode(large, kind)
         about = f"the first half of a {kind}, which cannot be decoded in part"
         yield draft(f"cut.{ending}", about, data[: len(data) // 2], error=ImageError, says="Copy the file again")
+    heic = heif_bytes(large)
+    if heic:
+        about = "the first half of an HEIC"
+        yield draft("cut.heic", about, heic[: len(heic) // 2], error=ImageError, says="Copy the file again")
     jpeg, png = encode(picture, "JPEG"), bytearray(encode(picture, "PNG"))
     yield draft("header_only.jpg", "a JPEG of which only the head is left", jpeg[:200], error=ImageError, says="ends")
     yield draft("header_only.png", "a PNG without picture data", bytes(png[:33]), error=ImageError, says="no picture")

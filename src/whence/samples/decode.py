@@ -247,7 +247,7 @@ def _other(container: str, data: bytes, name: str, limits: ReadLimits) -> Decode
     image, said = _load_or_pad(container, image, data)
     if container == "GIF" and data.count(b"\x21\xf9\x04") > 1:
         said = ("The GIF is animated: its first picture is read.", *said)
-    elif getattr(image, "is_animated", False) and container != "GIF":
+    elif container != "GIF" and getattr(image, "is_animated", False):
         said = (f"The {container} is animated: its first picture is read.", *said)
     return Decoded(image, image.size, container, False, blocks, said)
 
@@ -259,6 +259,8 @@ def _load_or_pad(
     try:
         _load(container, image)
     except OSError as error:
+        if container == "GIF":
+            return _partial_gif(data, error)
         padding = min(8 * image.size[0] * image.size[1] + 65_536, _MAX_PADDING)
         image = _open(container, data + bytes(padding))
         try:
@@ -267,6 +269,20 @@ def _load_or_pad(
             raise error from None
         return image, (f"The {container} is cut off or damaged: what is missing is blank.",)
     return image, ()
+
+
+def _partial_gif(data: bytes, error: OSError) -> tuple[ImageFile.ImageFile, tuple[str, ...]]:
+    """What a decoder that is fed piece by piece has made of a GIF when the pieces run out."""
+    parser = ImageFile.Parser()
+    try:
+        with _quiet():
+            parser.feed(data)
+        image = parser.image
+    except Exception:
+        raise error from None
+    if not isinstance(image, ImageFile.ImageFile) or image.tile:
+        raise error
+    return image, ("The GIF is cut off or damaged: what is missing is blank.",)
 
 
 def _load(container: str, image: ImageFile.ImageFile) -> None:

@@ -150,7 +150,7 @@ def _finished(decoded: Decoded, name: str, sha256: str, working_px: int) -> View
     }:
         width, height = height, width
     pixels = np.array(image, dtype=np.uint8)
-    if int(np.ptp(pixels.reshape(-1, 3), axis=0).max()) <= _FLAT_RANGE:
+    if _is_flat(pixels[::16, ::16]) and _is_flat(pixels):
         said.append("Every pixel has the same colour: nothing can be seen in this picture.")
     kind = _kind_of(metadata)
     if kind is ViewKind.GROUND and math.isclose(width, 2 * height, rel_tol=0.01):
@@ -165,6 +165,10 @@ def _finished(decoded: Decoded, name: str, sha256: str, working_px: int) -> View
         metadata=metadata,
         warnings=tuple(said),
     )
+
+
+def _is_flat(pixels: np.ndarray) -> bool:
+    return int(np.ptp(pixels.reshape(-1, 3), axis=0).max()) <= _FLAT_RANGE
 
 
 def _kind_of(metadata: Metadata) -> ViewKind:
