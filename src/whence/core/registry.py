@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import entry_points
 from importlib.resources import files
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from whence.core.errors import ArtifactError, unknown_name
 
@@ -48,7 +48,7 @@ class Registry(Generic[T]):
         plugins = self._plugins()
         if name in plugins:
             found = plugins[name].load()
-            return found if inspect.isclass(found) else self._class_in(found)
+            return cast(type[T], found) if inspect.isclass(found) else self._class_in(found)
         raise unknown_name(self.kind, name, self.names())
 
     def _own(self) -> frozenset[str]:

@@ -19,6 +19,7 @@ from whence.core.errors import ConstraintError
 from whence.earth import grid
 from whence.earth.coordinates import Point
 from whence.earth.partition import Partition
+from whence.earth.quantiles import crossing, up_to
 
 WORKING_ORDER = 7
 """Order of the grid where nothing asks for a finer one: 196,608 cells of about 2,600 km²."""
@@ -185,16 +186,10 @@ class Field:
         """
         if not 0.0 < level <= 1.0:
             raise ValueError(f"A credible level lies within (0, 1], received {level}.")
-        rank = self._rank
-        held = np.cumsum(self.mass[rank])
-        count = min(int(np.searchsorted(held, level * held[-1] * (1.0 - 1e-12))) + 1, rank.size)
-        index = np.sort(rank[:count])
-        return CellRegion(self.partition, index, float(held[count - 1]), float(self.partition.areas_km2[index].sum()))
-
-    @cached_property
-    def _rank(self) -> Int[np.ndarray, " n"]:
-        """Cells from the highest density down; ties in nested order, so that results repeat exactly."""
-        return np.argsort(-self.values, kind="stable")
+        key = -self.values
+        edge = crossing(key, self.mass, level)
+        index = np.flatnonzero(up_to(key, edge))
+        return CellRegion(self.partition, index, edge.after, float(self.partition.areas_km2[index].sum()))
 
     def entropy_bits(self) -> float:
         """Differential entropy relative to 1 km²: ``2**entropy`` is the effective area in km²."""

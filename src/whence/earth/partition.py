@@ -30,10 +30,12 @@ class Partition:
     Attributes:
         starts: for each cell its first descendant at order 29; ascending from 0.
         orders: order of each cell.
+        origin: a partition that shares most of the cells, whose centres are taken over instead of computed anew.
     """
 
     starts: Int[np.ndarray, " n"]
     orders: UInt8[np.ndarray, " n"]
+    origin: Partition | None = None
 
     @staticmethod
     @lru_cache(maxsize=12)
@@ -104,8 +106,13 @@ class Partition:
 
     def _from_tables(self, table: int, width: int) -> np.ndarray:
         out = np.empty((len(self), width))
-        for order in np.unique(self.orders).tolist():
-            mine = np.flatnonzero(self.orders == order)
+        new = np.ones(len(self), dtype=bool)
+        if self.origin is not None:
+            index = self.index_in(self.origin)
+            new = self.orders != self.origin.orders[index]
+            out[:] = (self.origin.vectors if table == 0 else self.origin._lat_lon)[index]
+        for order in np.unique(self.orders[new]).tolist():
+            mine = np.flatnonzero(new & (self.orders == order))
             if order <= _TABLED_ORDER:
                 out[mine] = _order_table(order)[table][self.cells[mine]]
             else:
@@ -178,7 +185,7 @@ class Partition:
         if starts.size == len(other):
             return other
         orders = np.zeros(starts.size, dtype=np.uint8)
-        out = Partition(starts, orders)
+        out = Partition(starts, orders, origin=max(self, other, key=len))
         np.maximum(self.orders[out.index_in(self)], other.orders[out.index_in(other)], out=orders)
         return out
 

@@ -91,6 +91,27 @@ def polygon_field(
     return Field(partition, np.where(within, inside, outside))
 
 
+def cells_field(
+    cells: Int[np.ndarray, " n"], order: int, *, inside: float, outside: float, base_order: int = WORKING_ORDER
+) -> Field:
+    """Field with one value in the given cells and another in all others, as coarse as that allows.
+
+    Args:
+        cells: distinct cells.
+        order: their order, ``base_order`` or finer.
+        inside: value in them, nats.
+        outside: value elsewhere.
+        base_order: order of the cells where nothing changes.
+    """
+    splits: dict[int, Int[np.ndarray, " m"]] = {}
+    for level in range(base_order, order):
+        parent, count = np.unique(grid.parents(cells, order, level), return_counts=True)
+        splits[level] = parent[count < 4 ** (order - level)]
+    partition = Partition.from_splits(base_order, splits)
+    member = np.isin(partition.starts >> (2 * (grid.MAX_ORDER - order)), cells)
+    return Field(partition, np.where(member, inside, outside))
+
+
 def contains(
     geometry: BaseGeometry, lat_deg: Float[np.ndarray, " n"], lon_deg: Float[np.ndarray, " n"]
 ) -> Bool[np.ndarray, " n"]:

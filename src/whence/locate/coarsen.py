@@ -10,8 +10,7 @@ from whence.core.errors import unknown_name
 from whence.earth.coordinates import Point
 from whence.earth.field import Field
 from whence.earth.places import gazetteer
-from whence.earth.regions import RegionLevel, regions
-from whence.locate.places import label
+from whence.locate.places import label, nearest_place
 from whence.locate.types import (
     Candidate,
     ClaimEntry,
@@ -77,25 +76,20 @@ def _average(field: Field, level: str) -> Field:
     return field.resample(_ORDERS[level]).normalise()
 
 
-def _snap(point: Point, level: str) -> tuple[Point, str]:
-    """The town that stands for a point's country, region or city, and its label."""
+def _snap(point: Point, level: str) -> Point:
+    """The town that stands for a point's country, region or city."""
     places = gazetteer()
     if level == "city":
-        near = places.nearest(point.lat_deg, point.lon_deg, k=1, min_population=15_000)
-        town = near[0].place
+        town = places.nearest(point.lat_deg, point.lon_deg, k=1, min_population=15_000)[0].place
     else:
-        kind = RegionLevel.COUNTRY if level == "country" else RegionLevel.REGION
         own = places.nearest(point.lat_deg, point.lon_deg, k=1)[0].place
-        code = own.country if kind is RegionLevel.COUNTRY else own.division
-        cells = regions(kind).indices_at(places.lat_deg, places.lon_deg) == regions(kind).codes.index(code)
-        town = places.place(int(np.argmax(np.where(cells, places.populations, -1)))) if cells.any() else own
-    return Point(town.lat_deg, town.lon_deg), label(Point(town.lat_deg, town.lon_deg), None) if not town else town.name
+        inside = places.in_country(own.country) if level == "country" else places.in_division(own.division)
+        town = places.place(int(inside[np.argmax(places.populations[inside])]))
+    return Point(town.lat_deg, town.lon_deg)
 
 
 def _coarse_candidate(candidate: Candidate, level: str) -> Candidate:
-    from whence.locate.places import nearest_place
-
-    point, _ = _snap(Point(candidate.lat_deg, candidate.lon_deg), level)
+    point = _snap(Point(candidate.lat_deg, candidate.lon_deg), level)
     near = nearest_place(point)
     return Candidate(point.lat_deg, point.lon_deg, candidate.probability, near, label(point, near))
 
@@ -132,5 +126,4 @@ def _coarse_without(without: Without | None, level: str) -> Without | None:
     if without is None:
         return None
     floor = _FLOOR_KM[level]
-    point, _ = _snap(without.point, level)
-    return replace(without, point=point, shift_km=round(without.shift_km / floor) * floor)
+    return replace(without, point=_snap(without.point, level), shift_km=round(without.shift_km / floor) * floor)

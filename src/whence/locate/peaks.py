@@ -10,8 +10,9 @@ from jaxtyping import Float
 from whence.earth import grid
 from whence.earth.coordinates import Point, distance_km, geodesic_median
 from whence.earth.field import Field
+from whence.earth.quantiles import crossing
 
-_NEIGHBOURHOOD = 1.5  # radius of a peak's neighbourhood, in cells of the scale at which peaks are sought
+_NEIGHBOURHOOD = 2.0  # radius of a peak's neighbourhood, in cells of the scale at which peaks are sought
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +31,15 @@ class Peak:
 
 
 def peak_order(belief: Field) -> int:
-    """Order of the cells by which peaks are told apart: half the width of the 50 % region, 3 to 100 km."""
+    """Order of the cells by which peaks are told apart: the width of the 50 % region, 3 to 100 km."""
     width_km = float(np.sqrt(belief.credible_region(0.5).area_km2))
-    return int(np.clip(grid.order_for_size_km(max(width_km / 2.0, 1.0)), 6, 11))
+    return int(np.clip(grid.order_for_size_km(max(width_km, 1.0)), 6, 11))
 
 
 def peaks(belief: Field, count: int, order: int | None = None) -> tuple[Peak, ...]:
     """Find the strongest peaks, strongest first, their neighbourhoods apart.
 
-    The belief is summed over cells of one scale; the heaviest cell and all within 1.5 cells of it are a peak;
+    The belief is summed over cells of one scale; the heaviest cell and all within two cells of it are a peak;
     what it holds is taken away, and so on.
 
     Args:
@@ -100,17 +101,13 @@ def error_quantiles_km(belief: Field, at: Point, levels: tuple[float, ...]) -> t
     """
     partition = belief.partition
     far = grid.chord_km(partition.vectors, grid.unit_vectors(at.lat_deg, at.lon_deg))
-    held = np.flatnonzero(belief.mass > 1e-12)
-    rank = held[np.argsort(far[held], kind="stable")]
-    total = np.cumsum(belief.mass[rank])
     out = []
     for level in levels:
-        last = min(int(np.searchsorted(total, level * total[-1])), rank.size - 1)
-        cell = rank[last]
+        edge = crossing(far, belief.mass, level)
+        cell = edge.index
         km = float(distance_km(at.lat_deg, at.lon_deg, partition.lat_deg[cell], partition.lon_deg[cell]))
         half = 0.5 * float(grid.cell_size_km(int(partition.orders[cell])))
-        before = float(total[last - 1]) if last else 0.0
-        part = (level * float(total[-1]) - before) / max(float(total[last]) - before, 1e-300)
+        part = (level - edge.before) / max(edge.after - edge.before, 1e-300)
         out.append(max(km + half * (2.0 * part - 1.0), half * part))
     return tuple(np.maximum.accumulate(out).tolist())
 

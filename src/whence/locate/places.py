@@ -40,7 +40,7 @@ def _place_probabilities(belief: Field, top: int) -> list[RegionProbability]:
     """Masses of the heaviest cells of 3 km (or of larger leaves) by the place nearest to each."""
     partition, places = belief.partition, gazetteer()
     shift = 2 * (grid.MAX_ORDER - _PLACE_ORDER)
-    heavy = np.argsort(-belief.mass, kind="stable")[:_PLACE_LEAVES]
+    heavy = np.sort(np.argpartition(-belief.mass, _PLACE_LEAVES)[:_PLACE_LEAVES])
     _, first, group = np.unique(partition.starts[heavy] >> shift, return_index=True, return_inverse=True)
     gathered = np.bincount(group.ravel(), belief.mass[heavy])
     rank = np.argsort(-gathered, kind="stable")[:_PLACE_LOOKUPS]
