@@ -142,6 +142,11 @@ def _untied(belief: Field, level: float) -> CellRegion:
     return CellRegion(belief.partition, index, float(belief.mass[index].sum()), area)
 
 
+def shaded_share(belief: Field) -> float:
+    """Share of a belief that the palest shade holds: less than 99 % where a wide plateau stays unshaded."""
+    return _untied(belief, max(SHADES)).mass
+
+
 def region_on_sheet(region: CellRegion, window: Window, coarser: int = 0) -> str:
     """Path data of a region; cells finer than a pixel are taken at the size of one."""
     partition = region.partition
@@ -271,11 +276,15 @@ def _belief_layers(window: Window, belief: Field) -> tuple[str, str]:
         if sum(map(len, paths.values())) <= _MOST_BYTES:
             break
     shades = "".join(
-        f'<path class="wm-b{i + 1}" data-level="{level:g}" fill-rule="evenodd" d="{paths[level]}"/>'
+        f'<path class="wm-b{i + 1}" data-level="{min(regions[level].mass, level):.3g}" fill-rule="evenodd" d="{paths[level]}"/>'
         for i, level in enumerate(SHADES)
         if paths[level]
     )
-    lines = "".join(f'<path class="wm-c{level * 100:.0f}" d="{paths[level]}"/>' for level in OUTLINED if paths[level])
+    lines = "".join(
+        f'<path class="wm-c{level * 100:.0f}" d="{paths[level]}"/>'
+        for level in OUTLINED
+        if paths[level] and regions[level].mass > 0.98 * level
+    )
     return shades, lines
 
 
