@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-from small_pictures import CITIES, write_broken, write_photo, write_photos
 
+from small_pictures import CITIES, write_broken, write_photo, write_photos
 from whence.batch.jobs import Job, Task, list_jobs, process, run_fingerprint
 from whence.batch.products import Products
 from whence.core.errors import OptionError

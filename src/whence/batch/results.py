@@ -14,8 +14,8 @@ from whence.core.errors import ArtifactError, OptionError
 from whence.samples.discover import EXTENSIONS
 
 _START = b'{"schema"'
-_PASSING = frozenset({"WorkerError", "MemoryError"})
-"""Failures that may not happen again: such pictures are tried again."""
+_LASTING = frozenset({"ImageError", "ImageTooLargeError"})
+"""Failures that an unchanged picture meets again; after any other (memory, disk, a fault) it is tried again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class ResultsFile:
         found = self._held.get(job.name)
         if found is None or (job.path is None and found.sha256):
             return None
-        if found.failure is not None and found.failure.type in _PASSING:
+        if found.failure is not None and found.failure.type not in _LASTING:
             return None
         if job.path is not None and found.sha256 != (file_sha256(job.path),):
             return None

@@ -141,6 +141,8 @@ def _run(jobs: tuple[Any, ...], options: Options, given: dict[str, Any]) -> int:
 
     products = Products(given["report"], given["geojson"], given["kml"])
     json_to: str | None = given["json_to"]
+    if given["overwrite"] and json_to in {None, _STANDARD_OUTPUT}:
+        raise click.UsageError("--overwrite goes with --json FILE.")
     reads = json_to != _STANDARD_OUTPUT and sys.stdout.isatty()
     task = Task(options, products, text=given["text"], wants_text=reads)
     locator = Locator(options)
@@ -149,8 +151,6 @@ def _run(jobs: tuple[Any, ...], options: Options, given: dict[str, Any]) -> int:
     if json_to is not None and json_to != _STANDARD_OUTPUT:
         run = run_fingerprint(locator, task.text)
         file = ResultsFile(Path(json_to), run, overwrite=given["overwrite"])
-    elif given["overwrite"]:
-        raise click.UsageError("--overwrite goes with --json FILE.")
     lines = json_to == _STANDARD_OUTPUT or (json_to is None and not reads)
     return BatchRun(jobs, task, locator, file, writes_lines=lines, workers=given["workers"]).go()
 

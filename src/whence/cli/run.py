@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import final
 
 import click
 
+from whence.batch.index import BatchIndex
 from whence.batch.jobs import Failure, Job, Outcome, Task
 from whence.batch.pool import run_batch
 from whence.batch.results import Held, ResultsFile
@@ -49,6 +51,7 @@ class BatchRun:
         self._workers = workers
         self._answered = 0
         self._failures: list[tuple[str, Failure]] = []
+        self._index = BatchIndex(task.products)
 
     def go(self) -> int:
         """Locate the pictures that were not located before; return the exit code."""
@@ -56,7 +59,7 @@ class BatchRun:
         todo = [job for job in self._jobs if job.index not in held]
         for job in self._jobs:
             if job.index in held:
-                self._count(job, held[job.index].failure)
+                self._take_over(job, held[job.index])
         if held:
             click.echo(f"{len(held)} of {len(self._jobs)} pictures were located before; going on.", err=True)
         interrupted = False
@@ -79,6 +82,11 @@ class BatchRun:
                 found[job.index] = held
         return found
 
+    def _take_over(self, job: Job, held: Held) -> None:
+        self._count(job, held.failure)
+        if self._index.wanted and self._file is not None:
+            self._index.add(job, json.loads(self._file.line(held)))
+
     def _work(self, todo: Sequence[Job], bar: ProgressBar, stop: Callable[[], bool]) -> bool:
         """Locate; return whether the user stopped it before the end."""
         done = 0
@@ -87,6 +95,8 @@ class BatchRun:
             if self._file is not None:
                 self._file.append(outcome.line)
             self._count(outcome.job, outcome.failure)
+            if self._index.wanted:
+                self._index.add(outcome.job, outcome.record())
             bar.step(failed=outcome.failure is not None)
             self._show(outcome, bar)
         return done < len(todo)
@@ -107,6 +117,7 @@ class BatchRun:
         if self._file is not None:
             self._file.arrange([job.name for job in self._jobs])
             self._file.close()
+        self._index.write()
 
     def _close(self, interrupted: bool) -> int:
         """Say on standard error what failed, and how to go on."""

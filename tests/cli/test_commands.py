@@ -1,0 +1,241 @@
+"""What the commands say and write, in this process."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from small_pictures import CITIES, records, write_broken, write_photo, write_photos
+from whence import __version__
+from whence.cli.main import program
+
+FAST = ("--sources", "exif,clock")
+
+
+def call(*args, given=None):
+    return CliRunner().invoke(program, [str(arg) for arg in args], input=given, prog_name="whence")
+
+
+@pytest.fixture
+def photo(tmp_path):
+    return write_photo(tmp_path / "p.jpg", *CITIES["florence"])
+
+
+def test_version_and_help_in_both_spellings():
+    assert call("--version").output == f"whence {__version__}\n"
+    assert call("-h").output == call("--help").output == call().output
+    assert call("-h").exit_code == 0
+    for name in program.commands:
+        assert call(name, "-h").exit_code == 0
+        assert call(name, "-h").output == call(name, "--help").output
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["--sources", "exfi"], "'exif'"),
+        (["--set", "exif.wrng_share=1"], "wrong_share"),
+        (["--set", "exif.wrong_share"], "PART.NAME=VALUE"),
+        (["--set", "exif.wrong_share=much"], "float"),
+        (["--within", "Atlantis"], "Atlantis"),
+        (["--within", "gone.geojson"], "gone.geojson"),
+        (["--near", "95,0,10"], "--near"),
+        (["--within", "France", "--not", "France"], "rule"),
+        (["--coarsest", "street"], "city"),
+        (["--prior", "everywhere"], "photos"),
+        (["--top", "0"], "top"),
+        (["--top", "many"], "--top"),
+        (["--workers", "0"], "--workers"),
+        (["--wrkers", "2"], "--workers"),
+        (["--overwrite"], "--json FILE"),
+        (["--report", "r.html", "other.jpg"], "2 pictures"),
+        (["--json", "r.jpg"], "named like a picture"),
+    ],
+)
+def test_bad_usage_is_2_with_a_message_that_helps_and_writes_nothing(photo, args, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = call("locate", photo, *args)
+    assert done.exit_code == 2, done.output
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert [item.name for item in tmp_path.iterdir()] == ["p.jpg"]
+
+
+def test_options_reach_the_answer(photo):
+    plain = records(call("locate", photo, *FAST).stdout)[0]
+    assert plain["point"]["lat_deg"] == pytest.approx(43.77, abs=0.001)
+    honest = records(call("locate", photo, *FAST, "--ignore-gps").stdout)[0]
+    assert honest["abstained"] is True
+    near = records(call("locate", photo, *FAST, "--ignore-gps", "--near", "-33.87,151.21,20").stdout)[0]
+    assert near["point"]["lat_deg"] == pytest.approx(-33.87, abs=0.3)
+    assert near["ledger"][0]["source"] == "constraints"
+    within = records(call("locate", photo, *FAST, "--ignore-gps", "--within", "IS", "--top", "2").stdout)[0]
+    assert within["regions"][0]["code"] == "IS"
+    assert len(within["candidates"]) == 2
+    coarse = records(call("locate", photo, *FAST, "--coarsest", "country").stdout)[0]
+    assert coarse["coarsest"] == "country"
+    assert coarse["error_km"]["p50"] >= 100
+    assert "43.77" not in json.dumps(coarse)
+
+
+def test_sources_are_chosen_by_name_or_left_out(photo):
+    asked = {entry["source"] for entry in records(call("locate", photo, "--sources", "exif").stdout)[0]["ledger"]}
+    assert asked == {"exif"}
+    rest = {
+        entry["source"]
+        for entry in records(call("locate", photo, "--sources", "-text", "--sources", "-exif").stdout)[0]["ledger"]
+    }
+    assert "clock" in rest
+    assert not rest & {"exif", "text"}
+
+
+def test_exports_of_one_picture_go_to_files_of_several_to_a_folder(tmp_path):
+    photos = write_photos(tmp_path / "in", 2)
+    out = tmp_path / "out"
+    one = call("locate", photos[0], *FAST, "--geojson", out / "a.geojson", "--kml", out / "a.kml")
+    assert one.exit_code == 0, one.output
+    assert json.loads((out / "a.geojson").read_text())["type"] == "FeatureCollection"
+    many = call("locate", *photos, *FAST, "--geojson", out / "all", "--kml", out / "all")
+    assert many.exit_code == 0
+    assert sorted(path.suffix for path in (out / "all").iterdir()) == [".geojson", ".geojson", ".kml", ".kml"]
+
+
+def test_reports_of_several_pictures_get_an_index_also_when_gone_on_with(tmp_path):
+    folder, reports = tmp_path / "in", tmp_path / "reports"
+    photos = write_photos(folder, 2)
+    write_broken(folder / "zz_bad.jpg")
+    args = ("locate", folder, *FAST, "--report", reports, "--json", tmp_path / "r.jsonl")
+    first = call(*args)
+    assert first.exit_code == 1, first.output
+    assert first.stdout == ""
+    pages = sorted(path.name for path in reports.iterdir())
+    assert len(pages) == 3
+    index = (reports / "index.html").read_text()
+    assert [index.find(page) > 0 for page in pages] == [True, True, False]
+    assert "zz_bad.jpg" in index
+    again = call(*args)
+    assert "3 of 3 pictures were located before" in again.stderr
+    assert (reports / "index.html").read_text() == index
+    (reports / pages[0]).unlink()  # a result whose report is gone is made again
+    assert "2 of 3 pictures were located before" in call(*args).stderr
+    assert sorted(path.name for path in reports.iterdir()) == pages
+    assert [item["query"]["name"] for item in records((tmp_path / "r.jsonl").read_bytes())] == [
+        *map(str, photos),
+        str(folder / "zz_bad.jpg"),
+    ]
+
+
+def test_the_pictures_are_never_written_to(tmp_path):
+    photo = write_photo(tmp_path / "p.jpg", *CITIES["lima"])
+    before = photo.read_bytes(), photo.stat().st_mtime_ns
+    photo.chmod(0o444)
+    assert call("locate", photo, *FAST, "--geojson", tmp_path / "out").exit_code == 0
+    assert (photo.read_bytes(), photo.stat().st_mtime_ns) == before
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["-33.86", "151.21"],
+        ["-33.86,151.21"],
+        ["-33.86,", "151.21"],
+        ["33.86S 151.21E"],
+        ["geo:-33.86,151.21"],
+        ["https://www.openstreetmap.org/#map=12/-33.86/151.21"],
+        ["33°51'36\"S 151°12'36\"E"],
+    ],
+)
+def test_place_understands_what_people_write(args):
+    found = json.loads(call("place", *args, "--json").stdout)
+    assert (found["lat_deg"], found["lon_deg"]) == (-33.86, 151.21)
+    assert found["country"]["code"] == "AU"
+    assert found["country"]["driving_side"] == "left"
+    assert found["division"]["name"] == "New South Wales"
+    assert found["timezone"] == "Australia/Sydney"
+    assert len(found["places"]) == 5
+    assert found["places"][0]["distance_km"] < 1.0
+
+
+def test_place_both_negative_at_sea_and_as_text():
+    sea = json.loads(call("place", "-40", "-120.5", "--json").stdout)
+    assert (sea["sea"], sea["country"], sea["lon_deg"]) == (True, None, -120.5)
+    assert "at sea" in call("place", "-40", "-120.5").stdout
+    text = call("place", "48.8584", "2.2945").stdout
+    for said in ("France (FR)", "Paris", "Europe/Paris", "French", "EUR (€)", "+33", "drive on the right", "in km"):
+        assert said in text
+    assert "in miles" in call("place", "51.5", "-0.12").stdout
+
+
+@pytest.mark.parametrize("args", [["91", "0"], ["Paris"], ["48.8"], []])
+def test_place_refuses_what_is_no_point(args):
+    done = call("place", *args)
+    assert done.exit_code == 2
+    assert done.stderr.startswith("whence: ")
+    assert done.stdout == ""
+
+
+def test_places_keeps_ambiguous_names_ambiguous():
+    found = json.loads(call("places", "Springfield", "--json", "--top", "100").stdout)
+    assert found["count"] == len(found["places"]) > 20
+    people = [item["population"] for item in found["places"]]
+    assert people == sorted(people, reverse=True)
+    assert len({item["division"]["code"] for item in found["places"]}) > 10
+    table = call("places", "Springfield", "--top", "3").stdout
+    assert "Missouri" in table
+    assert "--top shows more" in table
+
+
+def test_places_in_other_scripts_in_one_country_and_similar():
+    assert "Munich" in call("places", "Мюнхен").stdout
+    only = json.loads(call("places", "Paris", "--country", "United States", "--json").stdout)
+    assert {item["country"] for item in only["places"]} == {"US"}
+    assert "Reykjav" in call("places", "Reykjavvik").stdout
+    none = call("places", "Reykjavvik", "--exact")
+    assert none.exit_code == 2
+    assert "Check the spelling" in none.stderr
+
+
+def test_sources_say_what_they_need_as_table_and_json():
+    listed = json.loads(call("sources", "--json").stdout)["sources"]
+    names = [item["name"] for item in listed]
+    assert {"exif", "clock", "text"} <= set(names)
+    table = call("sources").stdout
+    for item in listed:
+        assert item["name"] in table
+        assert item["reads"]
+        assert item["needs"]
+        assert item["error_model"]
+        assert all(setting["help"] for setting in item["settings"]), item["name"]
+
+
+def test_doctor_finds_this_installation_healthy():
+    done = call("doctor", "--json")
+    found = json.loads(done.stdout)
+    assert found["healthy"], [check for check in found["checks"] if check["state"] == "broken"]
+    assert done.exit_code == 0
+    state = {check["part"]: check["state"] for check in found["checks"]}
+    assert {state[part] for part in ("tables", "text reader", "a picture located", "source exif")} == {"ok"}
+    for check in found["checks"]:
+        assert check["state"] == "ok" or check["remedy"] or check["detail"], check
+
+
+def test_doctor_names_a_broken_table_and_ends_with_1(tmp_path, monkeypatch):
+    import shutil
+    from importlib.resources import files
+
+    from whence.earth import tables
+
+    for item in (files("whence.earth") / "tables").iterdir():
+        shutil.copy(item, tmp_path)
+    damaged = tmp_path / "countries.json"
+    damaged.write_bytes(damaged.read_bytes() + b" ")
+    (tmp_path / "tables").mkdir()
+    for item in tmp_path.glob("*.*"):
+        item.rename(tmp_path / "tables" / item.name)
+    monkeypatch.setattr(tables, "files", lambda _: tmp_path)
+    tables.manifest.cache_clear()
+    done = call("doctor")
+    tables.manifest.cache_clear()
+    assert done.exit_code == 1
+    assert "countries.json" in done.stdout
+    assert "1 broken: tables." in done.stdout
