@@ -108,12 +108,21 @@ def _population(arguments: argparse.Namespace) -> None:
     build_population().save(arguments.out / "population.field")
 
 
+def _card(arguments: argparse.Namespace) -> None:
+    from tables_card import card
+    from tables_gazetteer import count_unnamed_divisions
+
+    manifest = json.loads((arguments.out / "manifest.json").read_text("utf-8"))
+    (arguments.out / "CARD.md").write_text(card(manifest, count_unnamed_divisions()), "utf-8")
+
+
 STEPS: dict[str, Callable[[argparse.Namespace], None]] = {
     "countries": _countries,
     "outlines": _outlines,
     "gazetteer": _gazetteer,
     "regions": _regions,
     "population": _population,
+    "card": _card,
 }
 
 if __name__ == "__main__":

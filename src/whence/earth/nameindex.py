@@ -73,7 +73,7 @@ class NameIndex:
         if not prefix:
             return ()
         row = self._bisect(prefix.encode())
-        found = []
+        found: list[str] = []
         while row < len(self) and len(found) < limit and self.name(row).startswith(prefix):
             found.append(self.name(row))
             row += 1

@@ -306,6 +306,10 @@ class RegionTable:
         np.subtract.at(sums, self._run_region[runs] + 1, mass[fine])
         np.add.at(sums, found + 1, mass[fine])
 
+    def of_cells(self, cells: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """Index into `codes` of each cell of `TABLE_ORDER` by the table alone, −1 at sea."""
+        return np.asarray(self._run_region[np.searchsorted(self._atlas.starts, cells, side="right") - 1])
+
     def cells(self, code: str, order: int) -> Int[np.ndarray, " n"]:
         """Cells of an order that hold any part of a region, ascending.
 
