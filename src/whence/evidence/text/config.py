@@ -42,7 +42,7 @@ class TextConfig:
     language_min_letters: int = 5
     """Fewer letters than this, international words left out, say nothing of the language."""
 
-    language_word_nats: float = 2.0
+    language_word_nats: float = 2.5
     """How much a common word of a language speaks for it against languages without it; reading errors allowed for."""
 
     language_letter_nats: float = 1.2
@@ -53,6 +53,9 @@ class TextConfig:
 
     language_second_nats: float = 14.0
     """A second language is assumed on a sign when it explains the letters' statistics better by this much."""
+
+    language_translation_power: float = 0.3
+    """Exponent on the likelihood of English lines beside lines in another language: often but a translation."""
 
     name_rate: float = 0.01
     """How often a line of text on the spot is the name of a given town there."""
@@ -65,6 +68,9 @@ class TextConfig:
 
     name_far_share: float = 0.3
     """Share of a name's references from the wider area (road signs, shops) rather than the place itself."""
+
+    name_alternate_weight: float = 0.5
+    """How often a place is named by one of its other names (foreign, historical), against its main name."""
 
     name_common_countries: int = 5
     """A name borne by places in more countries than this is taken for a common word or personal name."""

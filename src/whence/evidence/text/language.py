@@ -19,9 +19,10 @@ import numpy as np
 from jaxtyping import Float
 
 from whence.earth.countries import SAME_LANGUAGE, countries, country, language_name
+from whence.earth.regions import RegionLevel, regions
 from whence.evidence.text import lexicon
 from whence.evidence.text.config import TextConfig
-from whence.evidence.text.likelihood import Signal, of_divisions
+from whence.evidence.text.likelihood import Signal, of_divisions, scaled
 from whence.evidence.text.lines import TextLine, letters, script_counts, script_of
 
 _IGNORED = frozenset({"eo", "la", "vo", "grc", "hbo", "zxx", "sa", "wuu", "yue", "ext", "uzs", "sdh", "st", "pcm"})
@@ -39,12 +40,14 @@ class LanguageGroup:
     Attributes:
         lines: their indices.
         text: the words that count, joined.
-        log_likelihood: of each language, nats, the best one 0.
+        log_likelihood: of each language, nats, the best one 0, none below −12.
+        name_share: how likely the text is but names, which fit any language.
     """
 
     lines: tuple[int, ...]
     text: str
     log_likelihood: Mapping[str, float]
+    name_share: float
 
     @property
     def best(self) -> str:
@@ -171,16 +174,15 @@ def log_likelihoods(text: str, candidates: Sequence[str], config: TextConfig) ->
     score = score + np.minimum(_word_evidence(words, candidates, config.language_word_nats), 12.0)
     score = score + _letter_evidence(text, candidates, config.language_letter_nats)
     score = score + _chinese_evidence(text, candidates)
-    names = _share_of_names(text, words, config)
-    score = np.maximum(score - score.max(), -_FLOOR_NATS)
-    return np.log((1.0 - names) * np.exp(score) + names)
+    return np.maximum(score - score.max(), -_FLOOR_NATS)
 
 
-def _share_of_names(text: str, words: Sequence[str], config: TextConfig) -> float:
+def share_of_names(text: str, config: TextConfig) -> float:
     """How likely a text is but names, which fit any language: short ones without a frequent word above all."""
+    words = _WORD.findall(text.casefold())
     share = config.language_name_share * float(np.exp(-letters(text) / 15.0))
     if any(word in lexicon.words() and len(word) > 1 for word in words):
-        share *= 0.15
+        share *= 0.1
     return max(share, 1e-5)
 
 
@@ -229,7 +231,8 @@ def extract(lines: Sequence[TextLine], config: TextConfig) -> list[LanguageGroup
                 continue
             scores = log_likelihoods(text, candidates, config)
             table = {c: float(s) for c, s in zip(candidates, scores, strict=True)}
-            groups.append(LanguageGroup(tuple(items[m][0] for m in members), text, table))
+            owners = tuple(items[m][0] for m in members)
+            groups.append(LanguageGroup(owners, text, table, share_of_names(text, config)))
     return sorted(groups, key=lambda group: (-letters(group.text), group.lines))
 
 
@@ -304,9 +307,21 @@ def _rate(mix: Mapping[str, float], likelihood: Mapping[str, float], foreign: fl
     return sum(share * likelihood.get(language, 0.0) for language, share in mix.items()) + foreign
 
 
-def likelihood(group: LanguageGroup, lines: Sequence[TextLine], config: TextConfig) -> Signal:
-    """Where signs are written in the language of a group."""
-    table = {language: float(np.exp(score)) for language, score in group.log_likelihood.items()}
+def likelihood(
+    group: LanguageGroup, lines: Sequence[TextLine], config: TextConfig, *, beside_another: bool = False
+) -> Signal:
+    """Where signs are written in the language of a group.
+
+    Args:
+        group: lines of one language.
+        lines: all lines, as they were read.
+        config: constants of the error model.
+        beside_another: whether there is a group of another language than English too, so that English may be but
+            its translation.
+    """
+    plain = {language: float(np.exp(score)) for language, score in group.log_likelihood.items()}
+    names = group.name_share
+    table = {language: (1.0 - names) * rate + names for language, rate in plain.items()}
     world = world_languages(config)
     foreign = config.language_foreign_share * _rate(world, table, 0.0)
     by_country = {code: _rate(mix, table, foreign) for code, mix in sign_languages(config).items()}
@@ -317,11 +332,13 @@ def likelihood(group: LanguageGroup, lines: Sequence[TextLine], config: TextConf
     }
     average = _rate(world, table, foreign)
     field = of_divisions(by_country, by_division, average, config.language_bound_bits)
-    weights = {language: table[language] * share for language, share in world.items() if language in table}
+    if beside_another and group.best == "en":
+        field = scaled(field, config.language_translation_power)
+    weights = {language: plain[language] * share for language, share in world.items() if language in plain}
     return Signal(
         kind="language",
         read=_shown(group, lines),
-        implies=_in_words(weights, by_country),
+        implies=_in_words(weights, by_country, by_division),
         error_model=(
             "Short texts fit several languages, signs in English and foreign ones stand everywhere: the text is "
             f"weighed against all languages of each country, at most {config.language_bound_bits:g} bits in all."
@@ -341,16 +358,26 @@ def _readable(language: str) -> str:
     return named.get(language) or language_name(language)
 
 
-def _in_words(weights: Mapping[str, float], by_country: Mapping[str, float]) -> str:
+def _in_words(weights: Mapping[str, float], by_country: Mapping[str, float], by_division: Mapping[str, float]) -> str:
     total = sum(weights.values()) or 1.0
     ranked = sorted(weights, key=lambda language: (-weights[language], language))[:3]
     named = [f"{_readable(c)} ({weights[c] / total:.0%})" for c in ranked if weights[c] / total >= 0.08]
-    top = max(by_country.values())
-    fitting = [code for code, rate in by_country.items() if rate >= 0.25 * top]
-    fitting.sort(key=lambda code: -by_country[code] * country(code).population)
-    places = ", ".join(country(code).name for code in fitting[:4]) + (", …" if len(fitting) > 4 else "")
     languages = " or ".join(named) or _readable(ranked[0])
-    return f"{languages}, on signs in {places}"
+    return f"{languages}, on signs in {_places_in_words(by_country, by_division)}"
+
+
+def _places_in_words(by_country: Mapping[str, float], by_division: Mapping[str, float]) -> str:
+    """The countries, and divisions of others, that show such text most, the most people first."""
+    least = 0.25 * max(*by_country.values(), *by_division.values(), 0.0)
+    table = regions(RegionLevel.REGION)
+    fitting = [(country(code).population, country(code).name) for code, r in by_country.items() if r >= least]
+    for code, rate in by_division.items():
+        if rate >= least > by_country[code[:2]] and code in table:
+            home = country(code[:2])
+            fitting.append((home.population // 10, f"{table.region(code).name} ({home.name})"))
+    fitting.sort(key=lambda item: (-item[0], item[1]))
+    names = [name for _, name in fitting]
+    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
 
 
 def languages_of_lines(groups: Sequence[LanguageGroup]) -> dict[int, str]:

@@ -17,10 +17,11 @@ from jaxtyping import Float, Int
 
 from whence.earth import grid
 from whence.earth.countries import countries
-from whence.earth.field import LN2, WORKING_ORDER, Field
+from whence.earth.field import LN2, Field
 from whence.earth.partition import Partition
 from whence.earth.places import Place, gazetteer
 from whence.earth.regions import RegionLevel, regions
+from whence.evidence.text import areas
 
 _ANCHOR_POPULATION = 15_000
 _TINY = 1e-12
@@ -134,11 +135,10 @@ def of_countries(weights: Mapping[str, float], wrong: float, bound_bits: float |
         wrong: share of readings that tell nothing.
         bound_bits: see `mixed`.
     """
-    table = regions(RegionLevel.COUNTRY)
     known = {code: float(np.log(max(w, _TINY))) for code, w in weights.items() if w > 0.0 and code in countries()}
     if not known:
         return Field.uniform()
-    return mixed(table.log_field(known, float(np.log(_TINY)), order=WORKING_ORDER), wrong, bound_bits)
+    return mixed(areas.log_field(RegionLevel.COUNTRY, known, float(np.log(_TINY))), wrong, bound_bits)
 
 
 def of_divisions(
@@ -160,7 +160,7 @@ def of_divisions(
         table = regions(RegionLevel.REGION)
         rates = {code: by_division.get(code, by_country.get(code[:2], default)) for code in table.codes}
     values = {code: float(np.log(max(rate, _TINY))) for code, rate in rates.items() if code in table}
-    national = table.log_field(values, low, order=WORKING_ORDER)
+    national = areas.log_field(table.level, values, low)
     return mixed(national, 1e-9, bound_bits)
 
 

@@ -13,7 +13,7 @@ from whence.earth.countries import country
 from whence.earth.field import Field
 from whence.earth.places import Place, gazetteer
 from whence.earth.regions import RegionLevel, regions
-from whence.evidence.text import lexicon
+from whence.evidence.text import areas, lexicon
 from whence.evidence.text.config import TextConfig
 from whence.evidence.text.likelihood import Signal, kernels, log_mean, mixed, of_countries
 from whence.evidence.text.lines import TextLine, letters
@@ -138,8 +138,8 @@ def likelihood(postcode: Postcode, config: TextConfig) -> Signal:
         wrong = 0.5 * (wrong + 0.3)
     field = of_countries(_country_weights(postcode), wrong)
     if postcode.division:
-        table = regions(RegionLevel.REGION)
-        field = _blend(field, table.log_field({postcode.division: 0.0}, -27.0), 0.7, wrong)
+        local = areas.log_field(RegionLevel.REGION, {postcode.division: 0.0}, -27.0)
+        field = _blend(field, local, 0.7, wrong)
     if postcode.places:
         fame = [max(place.population, 500) ** 0.5 for place in postcode.places]
         field = _blend(field, kernels(postcode.places, fame, 0.4), 0.7, wrong, postcode.places)

@@ -18,6 +18,7 @@ import numpy as np
 
 from whence.earth.countries import country, country_names
 from whence.earth.field import Field
+from whence.earth.names import normalise_name
 from whence.earth.places import NameMatch, gazetteer
 from whence.evidence.text import lexicon
 from whence.evidence.text.config import TextConfig
@@ -176,9 +177,7 @@ def _toponym(
 def likelihood(toponym: Toponym, config: TextConfig) -> Signal:
     """Where the name is read: around any of the places that bear it."""
     places = [match.place for match in toponym.matches]
-    fame = [
-        match.score * (max(match.place.population, 500) / 1e4) ** config.name_fame_exponent for match in toponym.matches
-    ]
+    fame = [_fame(match, config) for match in toponym.matches]
     field = kernels(places, fame, config.name_far_share)
     expected = config.name_rate * (2.0 if toponym.alone else 1.0) * _mean_rate(field, toponym, fame)
     by_chance = toponym.chance + config.name_elsewhere * expected
@@ -200,6 +199,13 @@ def likelihood(toponym: Toponym, config: TextConfig) -> Signal:
         likelihood=mixed(field, wrong, extra=places),
         lines=(toponym.line,),
     )
+
+
+def _fame(match: NameMatch, config: TextConfig) -> float:
+    """How often a place is named so on its own signs, relative to a town of 10,000."""
+    known_so = match.matched == normalise_name(match.place.name)
+    often = (max(match.place.population, 500) / 1e4) ** config.name_fame_exponent
+    return match.score * often * (1.0 if known_so else config.name_alternate_weight)
 
 
 def _mean_rate(field: Field, toponym: Toponym, fame: Sequence[float]) -> float:
