@@ -9,10 +9,10 @@ import numpy as np
 from tables_countries import geonames_data
 from tables_gazetteer import places
 from whence.earth import grid
+from whence.earth.atlas import atlas
 from whence.earth.coordinates import destination
 from whence.earth.field import Field
 from whence.earth.partition import Partition
-from whence.earth.regions import RegionLevel, regions
 
 BASE_ORDER = 7
 FINEST_ORDER = 10
@@ -64,10 +64,9 @@ def _rural(rows: list, people: np.ndarray) -> np.ndarray:
 def _spread(lat: np.ndarray, lon: np.ndarray, people: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """People in each cell of the finest order."""
     counts = np.zeros(grid.cell_count(FINEST_ORDER))
-    country = regions(RegionLevel.COUNTRY)
-    land = np.zeros(counts.size, bool)
-    ends = np.append(country._atlas.starts[1:], counts.size)
-    land[:] = np.repeat(country._run_region >= 0, ends - country._atlas.starts)
+    table = atlas()
+    lengths = np.diff(table.starts, append=counts.size)
+    land = np.repeat(table.country[table.atoms] >= 0, lengths)
     ring = (np.arange(_POINTS) + 0.5) / _POINTS
     radius, bearing = np.sqrt(-2.0 * np.log1p(-ring)), np.degrees(np.arange(_POINTS) * np.pi * (3.0 - np.sqrt(5.0)))
     for start in range(0, lat.size, 20_000):

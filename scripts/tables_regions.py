@@ -10,9 +10,9 @@ from scipy.spatial import cKDTree
 
 from tables_gazetteer import division_code, division_names, places
 from whence.earth import grid
+from whence.earth.atlas import TABLE_ORDER
 from whence.earth.countries import countries
 from whence.earth.outlines import Outlines, outlines, unwrap_ring
-from whence.earth.regions import TABLE_ORDER
 from whence.earth.timezones import nautical_zone
 
 LAND_SHARE_ORDER = 7

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, final
 
 import numpy as np
 from jaxtyping import Float, Int
-from numpy.typing import ArrayLike
 
+from whence.core.arrays import Numbers
 from whence.core.errors import unknown_name
 from whence.earth.coordinates import bounds_of_disc, distance_km, wrap_lon_deg
 from whence.earth.tables import read_arrays, read_json
@@ -140,7 +140,7 @@ class Outlines:
 
         return shapely.STRtree(shapely.box(*self._bounds.T))
 
-    def indices_at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Int[np.ndarray, " n"]:
+    def indices_at(self, lat_deg: Numbers, lon_deg: Numbers) -> Int[np.ndarray, " n"]:
         """Index into `codes` of the country that holds each point, −1 for none (sea)."""
         import shapely
 

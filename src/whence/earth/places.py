@@ -12,8 +12,8 @@ from typing import final
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from numpy.typing import ArrayLike
 
+from whence.core.arrays import IntArray, Numbers
 from whence.core.errors import InputError
 from whence.earth import grid
 from whence.earth.coordinates import distance_km, point
@@ -214,7 +214,7 @@ class Gazetteer:
         ranked = np.lexsort((best, km))[:k]
         return tuple(NearPlace(self.place(int(best[i])), float(km[i])) for i in ranked)
 
-    def nearest_indices(self, lat_deg: ArrayLike, lon_deg: ArrayLike, min_population: int = 0) -> Int[np.ndarray, ...]:
+    def nearest_indices(self, lat_deg: Numbers, lon_deg: Numbers, min_population: int = 0) -> IntArray:
         """Return the index of the place nearest to each point, by the sphere of equal area.
 
         From 5 µs (many points close together) to 0.1 ms (all over the world) a point.

@@ -11,28 +11,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, final
-from weakref import WeakKeyDictionary
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
-from numpy.typing import ArrayLike
+from jaxtyping import Float, Int
 
+from whence.core.arrays import IntArray, Numbers
 from whence.core.errors import InputError, unknown_name
 from whence.earth import grid
+from whence.earth.atlas import SHIFT, TABLE_ORDER, Region, RegionLevel, atlas, mass_by_atom
 from whence.earth.countries import countries
 from whence.earth.field import Field
 from whence.earth.outlines import outlines
 from whence.earth.partition import Partition
-from whence.earth.tables import read_arrays
 
 if TYPE_CHECKING:
     from shapely.geometry import MultiPolygon
 
-TABLE_ORDER = 10
-"""Order of the table's cells."""
+__all__ = ["COAST_KM", "TABLE_ORDER", "Region", "RegionLevel", "RegionTable", "country_at", "regions"]
 
 COAST_KM = 5.0
 """A point at sea takes the country of a coast within this distance: the outlines are about that coarse, and
@@ -42,32 +39,6 @@ LOOKED_UP_MASS = 1e-4
 """Cells finer than the table and with more than this mass are looked up in the outlines."""
 
 _FALLBACK_ORDER = 12  # points at sea share one search for the nearest coast within such a cell (1.6 km)
-_SHIFT = 2 * (grid.MAX_ORDER - TABLE_ORDER)
-
-
-class RegionLevel(StrEnum):
-    """Kinds of regions."""
-
-    COUNTRY = "country"
-    REGION = "region"
-    TIMEZONE = "timezone"
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """One region.
-
-    Attributes:
-        level: its kind.
-        code: ``US``, ``US.NV`` or ``Europe/Berlin``.
-        name: English name of a country, GeoNames' name of a division, the code of a zone.
-        country: ISO 3166-1 alpha-2 code; of a zone, the country that most of its places are in.
-    """
-
-    level: RegionLevel
-    code: str
-    name: str
-    country: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,69 +55,13 @@ class _Shares:
     share: Float[np.ndarray, " m"]
 
 
-@dataclass(frozen=True, eq=False)
-class _Atlas:
-    """The shipped table: runs of cells, each of one atom (country, division, zone, mark); −1 means sea."""
-
-    starts: Int[np.ndarray, " r"]
-    atoms: Int[np.ndarray, " r"]
-    country: Int[np.ndarray, " a"]
-    division: Int[np.ndarray, " a"]
-    timezone: Int[np.ndarray, " a"]
-    edge: Bool[np.ndarray, " a"]
-    regions: Mapping[RegionLevel, tuple[Region, ...]]
-
-    @staticmethod
-    def load() -> _Atlas:
-        table = read_arrays("regions.npz")
-        lengths = table["run_length"].astype(np.int64)
-        listed = {
-            level: tuple(
-                Region(level, code, name, country)
-                for code, name, country in zip(
-                    *(_lines(table[f"{level.value}_{part}"]) for part in ("codes", "names", "countries")),
-                    strict=True,
-                )
-            )
-            for level in RegionLevel
-        }
-        return _Atlas(
-            np.cumsum(lengths) - lengths,
-            table["run_atom"].astype(np.int64),
-            table["atom_country"].astype(np.int64),
-            table["atom_division"].astype(np.int64),
-            table["atom_timezone"].astype(np.int64),
-            table["atom_edge"].astype(bool),
-            listed,
-        )
-
-    def of(self, level: RegionLevel) -> Int[np.ndarray, " a"]:
-        """Region index of each atom."""
-        if level is RegionLevel.COUNTRY:
-            return self.country
-        return self.division if level is RegionLevel.REGION else self.timezone
-
-    def runs_at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Int[np.ndarray, ...]:
-        cells = grid.cells_at(lat_deg, lon_deg, TABLE_ORDER)
-        return np.asarray(np.searchsorted(self.starts, cells, side="right") - 1)
-
-
-def _lines(blob: np.ndarray) -> list[str]:
-    return blob.tobytes().decode().split("\n")
-
-
-@lru_cache(maxsize=1)
-def _atlas() -> _Atlas:
-    return _Atlas.load()
-
-
 @final
 class RegionTable:
     """The regions of one level. Load with `regions`."""
 
     def __init__(self, level: RegionLevel) -> None:
         self.level = level
-        self._atlas = _atlas()
+        self._atlas = atlas()
         self._regions = self._atlas.regions[level]
         self._run_region = self._atlas.of(level)[self._atlas.atoms]
         self._shares_by_order: dict[int, _Shares] = {}
@@ -179,7 +94,7 @@ class RegionTable:
         """
         return self._regions[self._index(code)]
 
-    def indices_at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> Int[np.ndarray, ...]:
+    def indices_at(self, lat_deg: Numbers, lon_deg: Numbers) -> IntArray:
         """Index into `codes` of the region at each point, −1 at sea.
 
         Points near a border or coast are looked up in the outlines; at sea they take the country of a coast
@@ -196,7 +111,11 @@ class RegionTable:
             found[near] = self._looked_up(lat[near], lon[near], atoms[near])
         return found.reshape(shape)
 
-    def at(self, lat_deg: ArrayLike, lon_deg: ArrayLike) -> np.ndarray:
+    def cell_indices_at(self, lat_deg: Numbers, lon_deg: Numbers) -> IntArray:
+        """Index into `codes` of the region of the table's cell at each point, −1 at sea; no outline is read."""
+        return np.asarray(self._run_region[self._atlas.runs_at(lat_deg, lon_deg)])
+
+    def at(self, lat_deg: Numbers, lon_deg: Numbers) -> np.ndarray:
         """Code of the region at each point (array of strings), empty at sea; see `indices_at`."""
         codes = np.asarray([*self.codes, ""])
         return np.asarray(codes[self.indices_at(lat_deg, lon_deg)])
@@ -285,7 +204,7 @@ class RegionTable:
             field: a normalised log-density.
         """
         mass, orders = field.mass, field.partition.orders
-        by_atom = _mass_by_atom(field)
+        by_atom = mass_by_atom(field)
         sums = np.bincount(self._atlas.of(self.level) + 1, weights=by_atom, minlength=len(self) + 1)
         fine = np.flatnonzero((orders > TABLE_ORDER) & (mass > LOOKED_UP_MASS))
         if fine.size:
@@ -295,7 +214,7 @@ class RegionTable:
 
     def _move(self, sums: Float[np.ndarray, " n"], field: Field, fine: Int[np.ndarray, " m"], mass: np.ndarray) -> None:
         """Give the mass of fine cells to the regions that the outlines say (changes ``sums``)."""
-        runs = np.searchsorted(self._atlas.starts, field.partition.starts[fine] >> _SHIFT, side="right") - 1
+        runs = np.searchsorted(self._atlas.starts, field.partition.starts[fine] >> SHIFT, side="right") - 1
         edge = self._atlas.edge[self._atlas.atoms[runs]]
         fine, runs = fine[edge], runs[edge]
         if fine.size == 0:
@@ -339,35 +258,6 @@ class RegionTable:
         cells = np.bincount(self._run_region + 1, weights=lengths, minlength=len(self) + 1)[1:]
         area = float(grid.cell_area_km2(TABLE_ORDER))
         return {code: float(n) * area for code, n in zip(self.codes, cells, strict=True)}
-
-
-_PLACED: WeakKeyDictionary[Partition, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
-_BY_ATOM: WeakKeyDictionary[Field, np.ndarray] = WeakKeyDictionary()
-
-
-def _mass_by_atom(field: Field) -> Float[np.ndarray, " a"]:
-    """Mass of a field in each atom of the table (kept as long as the field: three levels ask for it).
-
-    The mass below the start of each run is interpolated within the field's cells, along the nested order.
-    """
-    known = _BY_ATOM.get(field)
-    if known is not None:
-        return known
-    atlas, partition = _atlas(), field.partition
-    if partition not in _PLACED:
-        at = atlas.starts << _SHIFT
-        inside = np.searchsorted(partition.starts, at, side="right") - 1
-        orders = partition.orders[inside].astype(np.int64)
-        _PLACED[partition] = (
-            inside,
-            np.ldexp((at - partition.starts[inside]).astype(float), 2 * (orders - grid.MAX_ORDER)),
-        )
-    inside, portion = _PLACED[partition]
-    total = np.concatenate([[0.0], np.cumsum(field.mass)])
-    below = total[inside] + field.mass[inside] * portion
-    by_atom = np.bincount(atlas.atoms, weights=np.diff(below, append=total[-1]), minlength=atlas.country.size)
-    _BY_ATOM[field] = by_atom
-    return by_atom
 
 
 def _log_mean(
