@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 DETAIL_KM_PER_PX = 3.0
 """Maps at a finer scale than this take the full outlines, others the simplified ones."""
 
+INSET_PX = 170
+"""Width of the small map of the world in the upper right corner of a map of a part of it."""
+
 _SNAP_PX = 0.02
 _GRATICULE_STEPS_DEG = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0)
 
@@ -188,8 +191,8 @@ def graticule(window: Window) -> tuple[GraticuleLine, ...]:
     lines = []
     first = np.ceil((window.lon_deg + west) / step_lon)
     for k in np.arange(first, np.floor((window.lon_deg + east) / step_lon) + 1.0):
-        stop = min(north, 90.0 - step_lat if step_lat < 45 else 90.0)
-        lat = np.linspace(max(south, -stop if south < -stop else south), stop, 181)
+        polar = 90.0 - min(step_lat, 10.0)  # meridians end before they crowd
+        lat = np.linspace(max(south, -polar), min(north, polar), 181)
         lines.append(_line(window, lat, np.full(181, k * step_lon), True, float(wrap_lon_deg(k * step_lon))))
     for k in np.arange(np.ceil(south / step_lat), np.floor(north / step_lat) + 1.0):
         if abs(k * step_lat) < 90.0:
@@ -224,7 +227,8 @@ def towns(window: Window, most: int = 12) -> tuple[Town, ...]:
     vectors = grid.unit_vectors(known.lat_deg[candidates], known.lon_deg[candidates])
     candidates = candidates[grid.chord_km(vectors, middle) <= window.reach_km]
     x, y = window.project(known.lat_deg[candidates], known.lon_deg[candidates])
-    inside = (x > 8) & (x < window.width_px - 60) & (y > 12) & (y < window.height_px - 24)
+    inside = (x > 8) & (x < window.width_px - 60) & (y > 12) & (y < window.height_px - 40)
+    inside &= (x < window.width_px - INSET_PX - 100) | (y > INSET_PX * 0.5 + 30)
     candidates, x, y = candidates[inside], x[inside], y[inside]
     order = np.argsort(-known.populations[candidates], kind="stable")[:400]
     off_middle = np.hypot(x - window.width_px / 2, y - window.height_px / 2)

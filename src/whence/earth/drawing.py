@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from whence.earth import grid
-from whence.earth.basemap import graticule, land_paths, path_data, sphere_path, to_sheet, towns
+from whence.earth.basemap import INSET_PX, graticule, land_paths, path_data, sphere_path, to_sheet, towns
 from whence.earth.coordinates import distance_km
 from whence.earth.field import CellRegion, Field
 from whence.earth.formats import merged_outline
@@ -178,7 +178,7 @@ def window_masses(belief: Field, window: Window, step_px: int) -> Float[np.ndarr
     x, y = np.meshgrid((np.arange(columns) + 0.5) * step_px, (np.arange(rows) + 0.5) * step_px)
     lat, lon = window.unproject(x, y)
     on_earth = np.isfinite(lat) & np.isfinite(lon)
-    out = np.full(x.shape, np.nan)
+    out = np.zeros(x.shape)
     square_km2 = (step_px * window.km_per_px) ** 2
     partition = belief.partition
     small = partition.areas_km2 < square_km2
@@ -190,7 +190,7 @@ def window_masses(belief: Field, window: Window, step_px: int) -> Float[np.ndarr
     column, row = np.floor(px / step_px).astype(int), np.floor(py / step_px).astype(int)
     inside = (column >= 0) & (column < columns) & (row >= 0) & (row < rows)
     np.add.at(out, (row[inside], column[inside]), belief.mass[some][inside])
-    return out
+    return np.where(on_earth | (out > 0.0), out, np.nan)
 
 
 def draw_map(
@@ -259,7 +259,7 @@ def _ground_layers(window: Window, belief: Field, ident: str) -> tuple[str, ...]
     """Land, graticule, shades and outlines of the belief, then the borders once more on top."""
     shades, lines = _belief_layers(window, belief)
     return (
-        f'<defs><path id="{ident}-land" fill-rule="evenodd" d="{"".join(land_paths(window))}"/></defs>',
+        f'<defs><path id="{ident}-land" vector-effect="non-scaling-stroke" fill-rule="evenodd" d="{"".join(land_paths(window))}"/></defs>',
         f'<use class="wm-land" href="#{ident}-land"/>',
         _graticule_layer(window),
         f'<g class="wm-belief">{shades}</g>',
@@ -275,8 +275,9 @@ def _belief_layers(window: Window, belief: Field) -> tuple[str, str]:
         paths = {level: region_on_sheet(region, window, coarser) for level, region in regions.items()}
         if sum(map(len, paths.values())) <= _MOST_BYTES:
             break
+    held = {level: min(region.mass, level) for level, region in regions.items()}
     shades = "".join(
-        f'<path class="wm-b{i + 1}" data-level="{min(regions[level].mass, level):.3g}" fill-rule="evenodd" d="{paths[level]}"/>'
+        f'<path class="wm-b{i + 1}" data-level="{held[level]:.3g}" fill-rule="evenodd" d="{paths[level]}"/>'
         for i, level in enumerate(SHADES)
         if paths[level]
     )
@@ -338,7 +339,7 @@ def _inset(window: Window, markers: Sequence[Marker], ident: str) -> str:
     """A small map of the world that shows where the large one is, and candidates outside it."""
     if window.world:
         return ""
-    small = Window.of_world(0.0, 170)
+    small = Window.of_world(0.0, INSET_PX)
     left, top = window.width_px - small.width_px - 10, 10
     x, y = small.project(window.lat_deg, window.lon_deg)
     half = max(window.width_px * window.km_per_px / small.km_per_px / 2.0, 4.0)

@@ -319,7 +319,6 @@ def field_to_geotiff(field: Field, path: Path, bounds: Bounds, resolution_deg: f
         CoordinateError: as `field_to_raster`.
     """
     rasterio = optional_import("rasterio", extra="scale", purpose="write GeoTIFF files")
-    transform = optional_import("rasterio.transform", extra="scale", purpose="write GeoTIFF files")
     pixels = field_to_raster(field, bounds, resolution_deg).astype(np.float32)
     height, width = pixels.shape
     east = bounds.east + (360.0 if bounds.west > bounds.east else 0.0)
@@ -330,7 +329,9 @@ def field_to_geotiff(field: Field, path: Path, bounds: Bounds, resolution_deg: f
         "count": 1,
         "dtype": "float32",
         "crs": "EPSG:4326",
-        "transform": transform.from_bounds(bounds.west, bounds.south, east, bounds.north, width, height),
+        "transform": rasterio.Affine(
+            (east - bounds.west) / width, 0.0, bounds.west, 0.0, (bounds.south - bounds.north) / height, bounds.north
+        ),
         "compress": "deflate",
         "predictor": 3,
     }

@@ -46,7 +46,7 @@ def index_row(result: Mapping[str, Any], report: str) -> IndexRow:
         result: plain JSON values of one answer.
         report: path of its report from the index's folder.
     """
-    countries = [r for r in result["regions"] if r["level"] == "country" and r["code"]]
+    countries = [r for r in result["regions"] if r["level"] == "country"]
     country = f"{countries[0]['name']} {wording.percent(countries[0]['probability'])}" if countries else ""
     told = [entry for entry in result["ledger"] if (entry["bits"] or 0.0) > 0.0]
     candidates = result["candidates"]

@@ -22,7 +22,7 @@ from whence.locate import wording
 from whence.locate.render import map_markers
 from whence.locate.types import Estimate
 
-_STEP_PX = 8
+_STEP_PX = 7  # odd, so that the middle of the sheet is not where four squares meet
 _SMALLEST = 1e-8
 _CLOSER = 4.0
 

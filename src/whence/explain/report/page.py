@@ -122,7 +122,7 @@ def _short_name(estimate: Estimate) -> str:
 
 def _facts(estimate: Estimate) -> str:
     """The figures that a reader looks for first."""
-    countries = [region for region in wording.top_of(estimate, "country") if region.code]
+    countries = wording.top_of(estimate, "country")
     rows = [
         ("50 % within", wording.distance(estimate.error_km["p50"]), "of the answer"),
         ("90 % within", wording.distance(estimate.error_km["p90"]), "of the answer"),

@@ -75,7 +75,7 @@
 
   // --- maps -----------------------------------------------------------------------------------------------
   const NICE = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
-  const share = (p) => (p <= 0 ? "less than 0.000001 %" : `${(100 * p).toPrecision(2).replace(/e.*/, "") && Number((100 * p).toPrecision(2)).toLocaleString("en", { maximumSignificantDigits: 2, maximumFractionDigits: 8 })} %`);
+  const share = (p) => (p <= 0 ? "almost none of the belief" : `about ${(100 * p).toLocaleString("en", { maximumSignificantDigits: 2 })} % of the belief`);
   const length = (km) => (km < 1 ? `${Math.round(km * 1000)} m` : `${Number(km.toPrecision(2)).toLocaleString("en")} km`);
 
   const makeMap = (panel) => {
@@ -132,8 +132,8 @@
       const digits = view.kmPerPx / zoom < 0.3 ? 4 : view.kmPerPx / zoom < 3 ? 3 : view.kmPerPx / zoom < 12 ? 2 : 1;
       const lines = [
         `${Math.abs(at.lat).toFixed(digits)}° ${at.lat < 0 ? "S" : "N"}, ${Math.abs(at.lon).toFixed(digits)}° ${at.lon < 0 ? "W" : "E"}`,
-        `about ${share(held)} in ${side} × ${side}`,
-        shade ? `inside the ${Math.round(shade.dataset.level * 100)} % region` : "outside the 99 % region",
+        `${share(held)} in ${side} × ${side}`,
+        shade ? `inside the ${Math.round(shade.dataset.level * 100)} % region` : "outside all shades",
       ];
       tip.replaceChildren(...lines.map((text) => Object.assign(document.createElement("div"), { textContent: text })));
       const box = panel.getBoundingClientRect(), left = event.clientX - box.left, top = event.clientY - box.top;
