@@ -4,7 +4,7 @@ import pytest
 
 from whence.batch.jobs import Failure, Job, to_line
 from whence.batch.results import ResultsFile
-from whence.core.errors import ArtifactError, OptionError
+from whence.core.errors import OptionError
 
 RUN = "0123456789abcdef"
 
@@ -94,7 +94,7 @@ def test_a_last_line_that_lacks_only_its_break_is_kept(path, results):
 def test_results_of_another_run_are_refused_and_left_as_they_are(path, results):
     path.parent.mkdir()
     path.write_text(line("a", run="another") + "\n")
-    with pytest.raises(ArtifactError, match="--overwrite"):
+    with pytest.raises(OptionError, match="--overwrite"):
         results()
     assert path.read_text() == line("a", run="another") + "\n"
     assert len(results(overwrite=True)) == 0

@@ -1,6 +1,7 @@
 """What the commands say and write, in this process."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -19,6 +20,13 @@ def call(*args, given=None):
 @pytest.fixture
 def photo(tmp_path):
     return write_photo(tmp_path / "p.jpg", *CITIES["florence"])
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("photos")
+    write_photos(folder, 4)
+    return folder
 
 
 def test_version_and_help_in_both_spellings():
@@ -40,7 +48,7 @@ def test_version_and_help_in_both_spellings():
         (["--within", "Atlantis"], "Atlantis"),
         (["--within", "gone.geojson"], "gone.geojson"),
         (["--near", "95,0,10"], "--near"),
-        (["--within", "France", "--not", "France"], "rule"),
+        (["--near", "0,0,10", "--near", "45,45,10"], "rule"),
         (["--coarsest", "street"], "city"),
         (["--prior", "everywhere"], "photos"),
         (["--top", "0"], "top"),
@@ -87,6 +95,85 @@ def test_sources_are_chosen_by_name_or_left_out(photo):
     }
     assert "clock" in rest
     assert not rest & {"exif", "text"}
+
+
+def test_piped_it_gives_one_line_of_json_a_picture_in_input_order(photos):
+    done = call("locate", photos / "003_osaka.jpg", photos, *FAST)
+    found = records(done.stdout)
+    assert done.exit_code == 0
+    assert [Path(item["query"]["name"]).name[:3] for item in found] == ["003", "000", "001", "002"]
+    assert [round(item["point"]["lat_deg"], 1) for item in found] == [34.7, 43.8, -33.9, -1.3]
+    assert done.stderr == "4 of 4 answered, 0 failed.\n"
+
+
+def test_lists_of_paths_come_from_standard_input(photos):
+    names = [str(photos / "001_sydney.jpg"), str(photos / "000_florence.jpg")]
+    for given in ("\n".join(names), "\r\n".join(names) + "\r\n", "\0".join(names) + "\0"):
+        done = call("locate", "-", *FAST, given=given)
+        assert [item["query"]["name"] for item in records(done.stdout)] == names
+
+
+def test_some_broken_is_1_all_broken_is_3_each_named(photos, tmp_path):
+    bad = write_broken(tmp_path / "bad.jpg")
+    some = call("locate", photos, bad, tmp_path / "gone.jpg", *FAST)
+    assert some.exit_code == 1
+    assert [("error" in item) for item in records(some.stdout)] == [False] * 4 + [True] * 2
+    assert f"failed: {bad}" in some.stderr
+    assert "gone.jpg" in some.stderr
+    assert "4 of 6 answered, 2 failed." in some.stderr
+    none = call("locate", bad, *FAST)
+    assert none.exit_code == 3
+    assert records(none.stdout)[0]["error"]["type"] == "ImageError"
+
+
+def test_an_abstention_is_an_answer(photos):
+    done = call("locate", photos / "000_florence.jpg", "--ignore-gps", *FAST)
+    assert done.exit_code == 0
+    assert records(done.stdout)[0]["abstained"] is True
+
+
+def test_nothing_to_locate_is_2_and_text_alone_is_enough():
+    assert call("locate").exit_code == 2
+    assert call("locate", "-", given="").exit_code == 2
+    alone = call("locate", "--text", "Rome", *FAST)
+    assert alone.exit_code == 0
+    assert records(alone.stdout)[0]["query"]["name"] == "Rome"
+
+
+def test_errors_have_one_shape_as_json():
+    done = call("place", "north of here", "--json")
+    assert done.exit_code == 2
+    error = json.loads(done.stderr)["error"]
+    assert error["type"] == "CoordinateError"
+    assert "whence places" in error["message"]
+    usage = json.loads(call("place", "--json").stderr)["error"]
+    assert set(usage) == {"type", "message"}
+
+
+def test_results_of_other_options_are_not_mixed(photos, tmp_path):
+    file = tmp_path / "r.jsonl"
+    one = photos / "000_florence.jpg"
+    assert call("locate", one, *FAST, "--json", file).exit_code == 0
+    before = file.read_bytes()
+    other = call("locate", one, *FAST, "--ignore-gps", "--json", file)
+    assert other.exit_code == 2
+    assert "--overwrite" in other.stderr
+    assert file.read_bytes() == before
+    assert call("locate", one, *FAST, "--ignore-gps", "--json", file, "--overwrite").exit_code == 0
+    assert records(file.read_bytes())[0]["abstained"] is True
+
+
+def test_new_pictures_join_the_file_in_input_order(tmp_path):
+    folder = tmp_path / "photos"
+    made = write_photos(folder, 3)
+    file = tmp_path / "r.jsonl"
+    away = made[1].rename(tmp_path / "away")
+    call("locate", folder, *FAST, "--json", file)
+    assert len(records(file.read_bytes())) == 2
+    away.rename(made[1])
+    done = call("locate", folder, *FAST, "--json", file)
+    assert "2 of 3 pictures were located before" in done.stderr
+    assert [item["query"]["name"] for item in records(file.read_bytes())] == [str(path) for path in made]
 
 
 def test_exports_of_one_picture_go_to_files_of_several_to_a_folder(tmp_path):

@@ -51,59 +51,6 @@ def test_help_imports_nothing_heavy_and_no_command_imports_torch(photos):
     assert {"numpy", "PIL"} <= during
 
 
-def test_piped_it_gives_one_line_of_json_a_picture_in_input_order(photos):
-    done = run("locate", photos / "003_osaka.jpg", photos, *FAST)
-    found = records(done.stdout)
-    assert done.returncode == 0
-    assert [Path(item["query"]["name"]).name[:3] for item in found] == ["003", "000", "001", "002"]
-    assert [round(item["point"]["lat_deg"], 1) for item in found] == [34.7, 43.8, -33.9, -1.3]
-    assert done.stderr == "4 of 4 answered, 0 failed.\n"
-
-
-def test_lists_of_paths_come_from_standard_input(photos):
-    names = [str(photos / "001_sydney.jpg"), str(photos / "000_florence.jpg")]
-    for given in ("\n".join(names), "\r\n".join(names) + "\r\n", "\0".join(names) + "\0"):
-        done = run("locate", "-", *FAST, given=given)
-        assert [item["query"]["name"] for item in records(done.stdout)] == names
-
-
-def test_some_broken_is_1_all_broken_is_3_each_named(photos, tmp_path):
-    bad = write_broken(tmp_path / "bad.jpg")
-    some = run("locate", photos, bad, tmp_path / "gone.jpg", *FAST)
-    assert some.returncode == 1
-    assert [("error" in item) for item in records(some.stdout)] == [False] * 4 + [True] * 2
-    assert f"failed: {bad}" in some.stderr
-    assert "gone.jpg" in some.stderr
-    assert "4 of 6 answered, 2 failed." in some.stderr
-    none = run("locate", bad, *FAST)
-    assert none.returncode == 3
-    assert records(none.stdout)[0]["error"]["type"] == "ImageError"
-
-
-def test_an_abstention_is_an_answer(photos):
-    done = run("locate", photos / "000_florence.jpg", "--ignore-gps", *FAST)
-    assert done.returncode == 0
-    assert records(done.stdout)[0]["abstained"] is True
-
-
-def test_nothing_to_locate_is_2_and_text_alone_is_enough():
-    assert run("locate").returncode == 2
-    assert run("locate", "-", given="").returncode == 2
-    alone = run("locate", "--text", "Rome", *FAST)
-    assert alone.returncode == 0
-    assert records(alone.stdout)[0]["query"]["name"] == "Rome"
-
-
-def test_errors_have_one_shape_as_json():
-    done = run("place", "north of here", "--json")
-    assert done.returncode == 2
-    error = json.loads(done.stderr)["error"]
-    assert error["type"] == "CoordinateError"
-    assert "whence places" in error["message"]
-    usage = json.loads(run("place", "--json").stderr)["error"]
-    assert set(usage) == {"type", "message"}
-
-
 def test_a_reader_that_goes_away_ends_it_quietly(photos):
     process = subprocess.Popen(
         command("locate", photos, *FAST), env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -173,32 +120,6 @@ def test_a_finished_run_is_not_done_again(slow_run, rough):
     assert "9 of 9 pictures were located before" in again.stderr
     assert "slow_002_bad.jpg" in again.stderr
     assert file.read_bytes() == before
-
-
-def test_results_of_other_options_are_not_mixed(photos, tmp_path):
-    file = tmp_path / "r.jsonl"
-    one = photos / "000_florence.jpg"
-    assert run("locate", one, *FAST, "--json", file).returncode == 0
-    before = file.read_bytes()
-    other = run("locate", one, *FAST, "--ignore-gps", "--json", file)
-    assert other.returncode == 4
-    assert "--overwrite" in other.stderr
-    assert file.read_bytes() == before
-    assert run("locate", one, *FAST, "--ignore-gps", "--json", file, "--overwrite").returncode == 0
-    assert records(file.read_bytes())[0]["abstained"] is True
-
-
-def test_new_pictures_join_the_file_in_input_order(tmp_path):
-    folder = tmp_path / "photos"
-    made = write_photos(folder, 3)
-    file = tmp_path / "r.jsonl"
-    away = made[1].rename(tmp_path / "away")
-    run("locate", folder, *FAST, "--json", file)
-    assert len(records(file.read_bytes())) == 2
-    away.rename(made[1])
-    done = run("locate", folder, *FAST, "--json", file)
-    assert "2 of 3 pictures were located before" in done.stderr
-    assert [item["query"]["name"] for item in records(file.read_bytes())] == [str(path) for path in made]
 
 
 def test_a_worker_that_dies_fails_its_picture_and_no_other(tmp_path, rough):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, final
 
 from whence.batch.jobs import Failure, Job, file_sha256
-from whence.core.errors import ArtifactError, OptionError
+from whence.core.errors import OptionError
 from whence.samples.discover import EXTENSIONS
 
 _START = b'{"schema"'
@@ -53,8 +53,8 @@ class ResultsFile:
             overwrite: drop what it holds.
 
         Raises:
-            OptionError: the file cannot be opened, or is no file of results.
-            ArtifactError: it holds results of other options, another version or other tables.
+            OptionError: the file cannot be opened, is no file of results, or holds results of other options, of
+                another version or of other tables.
         """
         self.path = path
         self._run = run
@@ -167,7 +167,7 @@ class ResultsFile:
         assert isinstance(query, dict)
         assert isinstance(versions, dict)
         if versions.get("run") != self._run:
-            raise ArtifactError(
+            raise OptionError(
                 f"--json {self.path} holds results of other options, another version of whence or other tables "
                 f"(run {versions.get('run')}, now {self._run}). Give another FILE, or pass --overwrite to drop them."
             )

@@ -40,7 +40,7 @@ class Program(click.Group):
         given = list(sys.argv[1:] if args is None else args)
         if not standalone_mode:
             return super().main(given, prog_name, standalone_mode=False, **extra)
-        sys.exit(int(self._run(given, prog_name, "--json" in given, extra)))
+        sys.exit(int(self._run(given, prog_name, _wants_json(given), extra)))
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; a closed pipe is carried past click, which would end with exit code 1."""
@@ -73,6 +73,11 @@ class Program(click.Group):
             write_error(type(error).__name__, str(error), as_json=as_json)
             return Exit.NOT_WORKING
         return code if isinstance(code, int) else Exit.DONE
+
+
+def _wants_json(given: Sequence[str]) -> bool:
+    """Tell whether errors are to be JSON. Looked up in the text, as the error may be that it cannot be parsed."""
+    return any(arg == "--json" or arg.startswith("--json=") for arg in given)
 
 
 @click.group(

@@ -39,7 +39,12 @@ def sources(as_json: bool) -> None:
                 "available": missing is None,
                 "missing": missing,
                 "settings": [
-                    {"name": f"{name}.{item.name}", "type": item.type, "default": item.default, "help": item.help}
+                    {
+                        "name": f"{name}.{item.name}",
+                        "type": item.type,
+                        "default": _plain(item.default),
+                        "help": item.help,
+                    }
                     for item in (settings(config) if config else ())
                 ],
             }
@@ -48,3 +53,8 @@ def sources(as_json: bool) -> None:
         write_json({"sources": listed})
     else:
         write_table(("source", "reads", "needs", "when it is wrong", "available"), rows)
+
+
+def _plain(default: object) -> object:
+    """A default as JSON has it; one that is made anew for each use is ``None``."""
+    return default if isinstance(default, (bool, int, float, str)) else None

@@ -1,0 +1,134 @@
+"""Write docs/cli.md and docs/configuration.md from the program itself, or check that they are up to date.
+
+python scripts/build_cli_docs.py [--check]
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import click
+
+from whence.cli.exits import EXITS
+from whence.cli.main import program
+from whence.core.config import Setting, settings
+from whence.evidence.prior import Config as PriorConfig
+from whence.evidence.run import sources
+from whence.locate.estimate import Config as EstimateConfig
+from whence.pipeline import Options, config_of
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+_MADE = "<!-- Made by scripts/build_cli_docs.py: change the program, not this page. -->\n"
+
+
+def cli_page() -> str:
+    """The page on the commands: usage, arguments, options, examples, exit codes."""
+    parts = [
+        _MADE,
+        "# Command line\n",
+        _plain(program.help or ""),
+        "Errors are one line on standard error; with `--json`, one line of JSON: "
+        '`{"error": {"type": …, "message": …}}`.\n',
+        "## Exit codes\n",
+        "| code | meaning |\n|---:|---|",
+        *(f"| {code.value} | {text} |" for code, text in EXITS.items()),
+        "",
+    ]
+    context = click.Context(program, info_name="whence")
+    for name in program.list_commands(context):
+        command = program.get_command(context, name)
+        assert command is not None
+        parts.append(_command_part(name, command, context))
+    return "\n".join(parts)
+
+
+def _command_part(name: str, command: click.Command, parent: click.Context) -> str:
+    context = click.Context(command, info_name=name, parent=parent)
+    usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+    lines = [f"## whence {name}\n", f"```text\n{usage}\n```\n", _plain(command.help or "")]
+    rows = []
+    for parameter in command.params:
+        if isinstance(parameter, click.Option):
+            shown = parameter.get_help_record(context)
+            assert shown is not None
+            rows.append(f"| {_code(shown[0])} | {_cell(shown[1])} |")
+    rows.append("| `-h`, `--help` | Show the help and exit. |")
+    lines += ["| option | meaning |\n|---|---|", *rows, ""]
+    if command.epilog:
+        examples = command.epilog.replace("\b", "").strip().removeprefix("Examples:").strip("\n")
+        lines.append("```text\n" + "\n".join(line.removeprefix("  ") for line in examples.splitlines()) + "\n```\n")
+    return "\n".join(lines)
+
+
+def configuration_page() -> str:
+    """The page on all options and settings, with types and defaults."""
+    parts = [
+        _MADE,
+        "# Configuration\n",
+        "Everything that can change an answer is here, and its hash stands in every result "
+        "(`versions.configuration`). Unknown names are refused, and the nearest is suggested.\n",
+        "## Options\n",
+        "Fields of `whence.Options`, keyword arguments of `whence.locate`, and options of `whence locate`.\n",
+        _table("option", settings(Options), ""),
+        "## Settings\n",
+        'Given as `--set PART.NAME=VALUE`, or in Python as `settings={"PART.NAME": "VALUE"}`. Error rates were '
+        "set beforehand by general reasoning, not fitted to pictures.\n",
+    ]
+    named: list[tuple[str, type | None]] = [("estimate", EstimateConfig), ("prior", PriorConfig)]
+    named += [(name, config_of(sources().load(name))) for name in sources().names()]
+    for name, config in named:
+        found = settings(config) if config else ()
+        parts.append(f"### {name}\n")
+        parts.append(_table("setting", found, f"{name}.") if found else "It has no settings.\n")
+    return "\n".join(parts)
+
+
+def _table(head: str, found: tuple[Setting, ...], prefix: str) -> str:
+    rows = [f"| {head} | type | default | meaning |\n|---|---|---|---|"]
+    for item in found:
+        if not item.help:
+            raise SystemExit(f"{prefix}{item.name} has no string under it: say what it is.")
+        rows.append(
+            f"| `{prefix}{item.name}` | {_code(item.type)} | {_code(_default(item.default))} | {_cell(item.help)} |"
+        )
+    return "\n".join(rows) + "\n"
+
+
+def _default(value: object) -> str:
+    return "none" if "MISSING" in str(value) else repr(value)
+
+
+def _plain(text: str) -> str:
+    return "\n\n".join(" ".join(part.split()) for part in text.replace("\b", "").split("\n\n")) + "\n"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+
+
+def _code(text: str) -> str:
+    return "`" + text.replace("|", "\\|") + "`"
+
+
+def main() -> None:
+    """Write the pages, or fail if they differ from what would be written."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is out of date")
+    check = parser.parse_args().check
+    stale = []
+    for name, content in (("cli.md", cli_page()), ("configuration.md", configuration_page())):
+        page = DOCS / name
+        if page.is_file() and page.read_text(encoding="utf-8") == content:
+            continue
+        stale.append(name)
+        if not check:
+            page.write_text(content, encoding="utf-8")
+    if check and stale:
+        sys.exit(f"Out of date: {', '.join(stale)}. Run: python scripts/build_cli_docs.py")
+    print(f"{'Written' if stale else 'Up to date'}: {', '.join(stale) or 'docs/cli.md, docs/configuration.md'}")
+
+
+if __name__ == "__main__":
+    main()
