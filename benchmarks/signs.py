@@ -28,7 +28,7 @@ import numpy as np
 from whence.earth.field import LN2, Field
 from whence.earth.regions import RegionLevel, regions
 from whence.evidence.prior import prior_field
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.lines import TextLine, letters
 from whence.evidence.text.ocr import read_text
 from whence.evidence.text.source import claims_of
@@ -100,7 +100,7 @@ def score(sign: Sign, prior: Field, prior_country: str, cache: Path | None) -> S
     start = time.perf_counter()
     lines = lines_of(sign, cache)
     middle = time.perf_counter()
-    claims = claims_of(lines, TextConfig())
+    claims = claims_of(lines, Config())
     end = time.perf_counter()
     posterior = fuse(prior, [Evidence("text", claims)])
     gain = float(posterior.at(sign.lat_deg, sign.lon_deg) - prior.at(sign.lat_deg, sign.lon_deg)) / LN2
@@ -181,7 +181,7 @@ def timing() -> None:
         start = time.perf_counter()
         lines = read_text(view)
         middle = time.perf_counter()
-        claims_of(lines, TextConfig())
+        claims_of(lines, Config())
         spent.append((middle - start, time.perf_counter() - middle))
     reading, cues = np.median(spent, axis=0)
     print(f"12 megapixels: reading {reading:.2f} s, cues {cues:.2f} s ({len(lines)} lines), median of 5")

@@ -4,3 +4,9 @@
 ``plates``, ``streets`` and ``roadsigns`` find typed cues in the lines and say how likely each is at every place;
 ``joint`` adds them up with one share for "this text does not belong here"; ``source`` is the evidence source.
 """
+
+from __future__ import annotations
+
+from whence.evidence.text.source import Text
+
+__all__ = ["Text"]

@@ -1,16 +1,39 @@
-"""Every constant of the text cues' error models, in one place.
+"""Every constant of reading text and of the cues' error models, in one place.
 
-They were set beforehand from general reasoning on signs and names, not fitted to pictures.
+The error models' constants were set beforehand from general reasoning on signs and names, not fitted to pictures.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+
+from whence.core.errors import OptionError
 
 
 @dataclass(frozen=True)
-class TextConfig:
-    """How far each cue is trusted. Shares are probabilities, bounds are bits."""
+class Config:
+    """How text is read and how far each cue is trusted. Shares are probabilities, bounds are bits."""
+
+    detect_px: int = 1280
+    """Longer side of the picture in which text is looked for; recognition uses the view's full size."""
+
+    enlarge_px: int = 736
+    """A picture whose shorter side is below this is enlarged to it for detection, up to ``detect_px``."""
+
+    min_confidence: float = 0.6
+    """Lines that the reader is less sure of are dropped, 0..1."""
+
+    unsure_confidence: float = 0.85
+    """Below this a line is also given to tesseract, for scripts that the main reader does not know, 0..1."""
+
+    max_second_readings: int = 6
+    """At most this many lines a view are read a second time, the largest first."""
+
+    panorama_crops: int = 4
+    """A panorama is read in this many overlapping crops of its middle band."""
+
+    threads: int = 0
+    """Threads of the reader; 0 takes one a core, four at most."""
 
     alien_share: float = 0.03
     """Share of pictures all of whose text belongs elsewhere: packaging, tourist shops, a lorry, a film set."""
@@ -123,8 +146,13 @@ class TextConfig:
     road_bound_bits: float = 5.0
     """A road-sign word never speaks more than this against any place."""
 
-    metadata_wrong: float = 0.04
-    """Share of place names in a file's metadata, typed by people, that are wrong or name something else."""
-
-    keyword_wrong: float = 0.3
-    """The same for keywords that happen to be names of large places or countries."""
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            share = item.name.endswith(("_wrong", "_share")) or item.name.endswith("confidence")
+            if share and not 0.0 < value < 1.0:
+                raise OptionError(f"text.{item.name} must lie between 0 and 1, received {value}.")
+            if not share and not value >= 0:
+                raise OptionError(f"text.{item.name} must not be negative, received {value}.")
+        if self.detect_px < 64:
+            raise OptionError(f"text.detect_px must be 64 or more, received {self.detect_px}.")

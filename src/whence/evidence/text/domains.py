@@ -10,7 +10,7 @@ from functools import lru_cache
 from whence.earth.countries import countries_of_tld, country, is_generic_tld
 from whence.earth.places import gazetteer
 from whence.evidence.text import lexicon
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.likelihood import Signal, kernels, mixed, of_countries
 from whence.evidence.text.lines import TextLine
 
@@ -49,7 +49,7 @@ def _is_address(text: str, tld: str) -> bool:
     return len(name) >= 3 and (marked or text.isupper()) and tld not in _FILE_ENDINGS
 
 
-def extract(lines: Sequence[TextLine], config: TextConfig) -> list[Domain]:
+def extract(lines: Sequence[TextLine], config: Config) -> list[Domain]:
     """Find addresses whose ending stands for a country or a city, each ending once."""
     del config
     found: dict[str, Domain] = {}
@@ -70,7 +70,7 @@ def without_addresses(text: str) -> str:
     return _ADDRESS.sub(lambda m: " " if _is_address(m.group(1), m.group(2).casefold()) else m.group(), text)
 
 
-def likelihood(domain: Domain, config: TextConfig) -> Signal:
+def likelihood(domain: Domain, config: Config) -> Signal:
     """National domains are shown mostly in their country, city domains in their city."""
     wrong = config.domain_generic_wrong if is_generic_tld(domain.tld) else config.domain_wrong
     places = gazetteer().named(domain.city[0], country=domain.city[1], limit=1) if domain.city else ()

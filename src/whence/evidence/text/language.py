@@ -21,7 +21,7 @@ from jaxtyping import Float
 from whence.earth.countries import SAME_LANGUAGE, countries, country, language_name
 from whence.earth.regions import RegionLevel, regions
 from whence.evidence.text import lexicon
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.likelihood import Signal, of_divisions, scaled
 from whence.evidence.text.lines import TextLine, letters, script_counts, script_of
 
@@ -160,7 +160,7 @@ def _chinese_evidence(text: str, candidates: Sequence[str]) -> Float[np.ndarray,
     return out
 
 
-def log_likelihoods(text: str, candidates: Sequence[str], config: TextConfig) -> Float[np.ndarray, " k"]:
+def log_likelihoods(text: str, candidates: Sequence[str], config: Config) -> Float[np.ndarray, " k"]:
     """How well each language explains a text, nats, the best 0, none below −12.
 
     Args:
@@ -177,7 +177,7 @@ def log_likelihoods(text: str, candidates: Sequence[str], config: TextConfig) ->
     return np.maximum(score - score.max(), -_FLOOR_NATS)
 
 
-def share_of_names(text: str, config: TextConfig) -> float:
+def share_of_names(text: str, config: Config) -> float:
     """How likely a text is but names, which fit any language: short ones without a frequent word above all."""
     words = _WORD.findall(text.casefold())
     share = config.language_name_share * float(np.exp(-letters(text) / 15.0))
@@ -186,7 +186,7 @@ def share_of_names(text: str, config: TextConfig) -> float:
     return max(share, 1e-5)
 
 
-def _split_by_language(texts: Sequence[str], candidates: Sequence[str], config: TextConfig) -> list[list[int]]:
+def _split_by_language(texts: Sequence[str], candidates: Sequence[str], config: Config) -> list[list[int]]:
     """Group texts of one script by language: a further language must earn its place (see the config)."""
     scores = np.stack([_raw_scores(text, candidates) for text in texts])
     scores += np.stack(
@@ -204,7 +204,7 @@ def _split_by_language(texts: Sequence[str], candidates: Sequence[str], config: 
     return [np.flatnonzero(owner == n).tolist() for n in range(len(chosen)) if (owner == n).any()]
 
 
-def extract(lines: Sequence[TextLine], config: TextConfig) -> list[LanguageGroup]:
+def extract(lines: Sequence[TextLine], config: Config) -> list[LanguageGroup]:
     """Find groups of lines of one language each.
 
     Args:
@@ -220,6 +220,9 @@ def extract(lines: Sequence[TextLine], config: TextConfig) -> list[LanguageGroup
         text = " ".join(words)
         if letters(text) >= (3 if script_of(text) == "Latn" else 2):
             by_script.setdefault(_main_script(text), []).append((n, text))
+    if 3 * sum(len(text) for _, text in by_script.get("Kana", [])) > sum(len(t) for _, t in by_script.get("Hani", [])):
+        joined = by_script.get("Kana", []) + by_script.pop("Hani", [])  # lines of Chinese characters only
+        by_script |= {"Kana": sorted(joined)} if joined else {}
     groups = []
     for script, items in sorted(by_script.items()):
         candidates = languages_in(script)
@@ -248,7 +251,7 @@ def _keyed(language: str, script: str) -> str:
     return f"zh-{script}" if language == "zh" and script in {"Hans", "Hant"} else SAME_LANGUAGE.get(language, language)
 
 
-def _with_english(mix: Mapping[str, float], config: TextConfig) -> dict[str, float]:
+def _with_english(mix: Mapping[str, float], config: Config) -> dict[str, float]:
     total = sum(mix.values()) or 1.0
     own = 1.0 - config.language_english_share - config.language_foreign_share
     out = {language: own * weight / total for language, weight in mix.items()}
@@ -257,7 +260,7 @@ def _with_english(mix: Mapping[str, float], config: TextConfig) -> dict[str, flo
 
 
 @lru_cache(maxsize=4)
-def sign_languages(config: TextConfig) -> Mapping[str, Mapping[str, float]]:
+def sign_languages(config: Config) -> Mapping[str, Mapping[str, float]]:
     """Share of each language on the signs of each country, without the foreign share.
 
     Weights are the square root of the share of speakers for official languages (what is official is written
@@ -285,7 +288,7 @@ def sign_languages(config: TextConfig) -> Mapping[str, Mapping[str, float]]:
 
 
 @lru_cache(maxsize=4)
-def _division_languages(config: TextConfig) -> Mapping[str, Mapping[str, float]]:
+def _division_languages(config: Config) -> Mapping[str, Mapping[str, float]]:
     return {
         code: _with_english({("zh-Hans" if k == "zh" else k): w for k, w in mix.items()}, config)
         for code, mix in lexicon.divisions().items()
@@ -293,7 +296,7 @@ def _division_languages(config: TextConfig) -> Mapping[str, Mapping[str, float]]
 
 
 @lru_cache(maxsize=4)
-def world_languages(config: TextConfig) -> Mapping[str, float]:
+def world_languages(config: Config) -> Mapping[str, float]:
     """Share of each language on the signs of the world, countries weighted by people."""
     total: dict[str, float] = {}
     people = sum(c.population for c in countries().values())
@@ -308,7 +311,7 @@ def _rate(mix: Mapping[str, float], likelihood: Mapping[str, float], foreign: fl
 
 
 def likelihood(
-    group: LanguageGroup, lines: Sequence[TextLine], config: TextConfig, *, beside_another: bool = False
+    group: LanguageGroup, lines: Sequence[TextLine], config: Config, *, beside_another: bool = False
 ) -> Signal:
     """Where signs are written in the language of a group.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from whence.earth.countries import countries, country
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.likelihood import Signal, of_countries
 from whence.evidence.text.lines import TextLine
 
@@ -70,7 +70,7 @@ def _meaning(sign: str, shown: str) -> tuple[str, ...]:
     return (shown,) if shown.isupper() and shown in _codes() else ()
 
 
-def extract(lines: Sequence[TextLine], config: TextConfig) -> list[Price]:
+def extract(lines: Sequence[TextLine], config: Config) -> list[Price]:
     """Find amounts of money, each symbol once."""
     del config
     found: dict[str, Price] = {}
@@ -87,7 +87,7 @@ def extract(lines: Sequence[TextLine], config: TextConfig) -> list[Price]:
     return list(found.values())
 
 
-def likelihood(price: Price, config: TextConfig) -> Signal:
+def likelihood(price: Price, config: Config) -> Signal:
     """Prices are in the currency of the country; of several with one symbol, all are possible."""
     weights = {}
     for code, entry in countries().items():

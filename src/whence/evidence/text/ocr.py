@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from jaxtyping import Float, UInt8
 from whence.core.errors import ArtifactError
 from whence.core.optional import optional_import
 from whence.evidence.text import tesseract
+from whence.evidence.text.config import Config
 from whence.evidence.text.lines import TextLine, clean
 from whence.evidence.types import Box
 from whence.samples.view import View, ViewKind
@@ -28,49 +28,20 @@ from whence.samples.view import View, ViewKind
 _MODELS = {"Det": "*_det_*.onnx", "Cls": "*_cls_*.onnx", "Rec": "*_rec_*.onnx"}
 
 
-@dataclass(frozen=True)
-class OcrConfig:
-    """How text is read from pixels."""
-
-    detect_px: int = 1280
-    """Longer side of the picture in which text is looked for; recognition uses the view's full size."""
-
-    enlarge_px: int = 736
-    """A picture whose shorter side is below this is enlarged to it for detection, up to ``detect_px``."""
-
-    min_confidence: float = 0.6
-    """Lines that the reader is less sure of are dropped."""
-
-    unsure_confidence: float = 0.85
-    """Below this a line is also given to tesseract, for scripts that the main reader does not know."""
-
-    max_lines: int = 200
-    """At most this many lines a view, the surest first."""
-
-    max_second_readings: int = 6
-    """At most this many lines a view are read a second time, the largest first."""
-
-    panorama_crops: int = 4
-    """A panorama is read in this many overlapping crops of its middle band."""
-
-    threads: int = field(default_factory=lambda: min(os.cpu_count() or 1, 4))
-    """Threads of ONNX Runtime."""
-
-
 class _Reader:
     """The three models, loaded once; one picture at a time, because the library keeps state between steps."""
 
-    def __init__(self, config: OcrConfig) -> None:
+    def __init__(self, detect_px: int, threads: int) -> None:
         rapidocr = optional_import("rapidocr", extra="", purpose="read text in pictures")
         logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
         params: dict[str, Any] = {
             "Global.log_level": "critical",
             "Global.max_side_len": 4096,
             "Global.text_score": 0.0,
-            "EngineConfig.onnxruntime.intra_op_num_threads": config.threads,
+            "EngineConfig.onnxruntime.intra_op_num_threads": threads or min(os.cpu_count() or 1, 4),
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             "Det.limit_type": "max",
-            "Det.limit_side_len": config.detect_px,
+            "Det.limit_side_len": detect_px,
         }
         folder = Path(str(rapidocr.__file__)).parent / "models"
         for step, pattern in _MODELS.items():
@@ -97,8 +68,8 @@ class _Reader:
 
 
 @lru_cache(maxsize=1)
-def _reader(config: OcrConfig) -> _Reader:
-    return _Reader(config)
+def _reader(detect_px: int, threads: int) -> _Reader:
+    return _Reader(detect_px, threads)
 
 
 _load_lock = threading.Lock()
@@ -113,7 +84,7 @@ def missing() -> str | None:
     return None
 
 
-def _crops(view: View, config: OcrConfig) -> list[tuple[int, int, int, int]]:
+def _crops(view: View, config: Config) -> list[tuple[int, int, int, int]]:
     """Parts of the picture to read, as left, top, right, bottom in pixels."""
     height, width = view.pixels.shape[:2]
     if view.kind is not ViewKind.PANORAMA or width < 1.8 * height:
@@ -124,7 +95,7 @@ def _crops(view: View, config: OcrConfig) -> list[tuple[int, int, int, int]]:
     return [(left, height // 5, left + wide, height - height // 5) for left in lefts]
 
 
-def _enlarged(pixels: UInt8[np.ndarray, "h w 3"], config: OcrConfig) -> UInt8[np.ndarray, "h2 w2 3"]:
+def _enlarged(pixels: UInt8[np.ndarray, "h w 3"], config: Config) -> UInt8[np.ndarray, "h2 w2 3"]:
     """Enlarge a small picture so that its small text is found."""
     height, width = pixels.shape[:2]
     factor = min(config.enlarge_px / min(height, width), config.detect_px / max(height, width))
@@ -140,7 +111,7 @@ def _is_junk(text: str) -> bool:
     return sum(c.isalnum() for c in text) == 0 or (len(text) == 1 and not ord(text) > 0x2E80)
 
 
-def _read_crop(view: View, crop: tuple[int, int, int, int], reader: _Reader, config: OcrConfig) -> list[TextLine]:
+def _read_crop(view: View, crop: tuple[int, int, int, int], reader: _Reader, config: Config) -> list[TextLine]:
     left, top, right, bottom = crop
     height, width = view.pixels.shape[:2]
     part = view.pixels[top:bottom, left:right]
@@ -173,7 +144,7 @@ def _without_doubles(lines: list[TextLine]) -> list[TextLine]:
     return kept
 
 
-def _second_reading(view: View, lines: list[TextLine], config: OcrConfig) -> list[TextLine]:
+def _second_reading(view: View, lines: list[TextLine], config: Config) -> list[TextLine]:
     """Read again with tesseract those lines that the main reader was unsure of."""
     if not tesseract.extra_languages():
         return lines
@@ -191,7 +162,7 @@ def _second_reading(view: View, lines: list[TextLine], config: OcrConfig) -> lis
     return out
 
 
-def read_text(view: View, config: OcrConfig | None = None) -> tuple[TextLine, ...]:
+def read_text(view: View, config: Config | None = None) -> tuple[TextLine, ...]:
     """Read the lines of text in a picture, from top to bottom.
 
     Args:
@@ -205,11 +176,11 @@ def read_text(view: View, config: OcrConfig | None = None) -> tuple[TextLine, ..
         MissingExtraError: rapidocr is not installed.
         ArtifactError: its models are missing.
     """
-    config = config or OcrConfig()
+    config = config or Config()
     if min(view.pixels.shape[:2]) < 8:
         return ()
     with _load_lock:
-        reader = _reader(config)
+        reader = _reader(config.detect_px, config.threads)
     crops = _crops(view, config)
     lines = [line for crop in crops for line in _read_crop(view, crop, reader, config)]
     if len(crops) > 1:

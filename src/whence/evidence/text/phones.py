@@ -13,7 +13,7 @@ import numpy as np
 from whence.earth.countries import countries, country
 from whence.earth.field import Field
 from whence.earth.places import Place, gazetteer
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.likelihood import Signal, kernels, log_mean, mixed, of_countries
 from whence.evidence.text.lines import TextLine
 
@@ -128,7 +128,7 @@ def _national(text: str, line: int, labelled: bool) -> PhoneNumber | None:
     return PhoneNumber(text, line, "", tuple(weights.items()), area, grouped)
 
 
-def extract(lines: Sequence[TextLine], config: TextConfig) -> list[PhoneNumber]:
+def extract(lines: Sequence[TextLine], config: Config) -> list[PhoneNumber]:
     """Find phone numbers, international ones first."""
     del config
     found: list[PhoneNumber] = []
@@ -166,7 +166,7 @@ def _area_place(phone: PhoneNumber, code: str) -> Place | None:
     return None
 
 
-def likelihood(phone: PhoneNumber, config: TextConfig) -> Signal:
+def likelihood(phone: PhoneNumber, config: Config) -> Signal:
     """Numbers are shown mostly in their own country, geographic ones mostly in their own area."""
     weights = dict(phone.regions)
     best = max(weights, key=lambda code: (weights[code] * country(code).population ** 0.5, code))
@@ -189,7 +189,7 @@ def likelihood(phone: PhoneNumber, config: TextConfig) -> Signal:
     )
 
 
-def _with_area(national: Field, place: Place, wrong: float, config: TextConfig) -> Field:
+def _with_area(national: Field, place: Place, wrong: float, config: Config) -> Field:
     """Split the country's share between the area and the rest of the country."""
     area = kernels([place], [1.0], 0.6)
     area = Field(area.partition, area.values - log_mean(area, [place]))

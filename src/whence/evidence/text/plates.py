@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from whence.earth.countries import country
 from whence.evidence.text import lexicon
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.likelihood import Signal, of_countries
 from whence.evidence.text.lines import TextLine
 
@@ -28,7 +28,7 @@ def _formats() -> tuple[tuple[re.Pattern[str], tuple[str, ...]], ...]:
     return tuple((re.compile(row[0]), tuple(row[1].split())) for row in lexicon.table("plates.txt"))
 
 
-def extract(lines: Sequence[TextLine], config: TextConfig) -> list[Plate]:
+def extract(lines: Sequence[TextLine], config: Config) -> list[Plate]:
     """Find plates: whole lines of a national format; each format once."""
     del config
     found: dict[tuple[str, ...], Plate] = {}
@@ -39,7 +39,7 @@ def extract(lines: Sequence[TextLine], config: TextConfig) -> list[Plate]:
     return list(found.values())
 
 
-def likelihood(plate: Plate, config: TextConfig) -> Signal:
+def likelihood(plate: Plate, config: Config) -> Signal:
     """Most cars are of the country, but the format may be a coincidence."""
     names = ", ".join(country(code).name for code in plate.countries)
     return Signal(

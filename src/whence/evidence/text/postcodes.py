@@ -14,7 +14,7 @@ from whence.earth.field import Field
 from whence.earth.places import Place, gazetteer
 from whence.earth.regions import RegionLevel, regions
 from whence.evidence.text import areas, lexicon
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.likelihood import Signal, kernels, log_mean, mixed, of_countries
 from whence.evidence.text.lines import TextLine, letters
 
@@ -115,7 +115,7 @@ def _read(
     return Postcode(shown, number, codes, places, _division_of(name, code), True, town)
 
 
-def extract(lines: Sequence[TextLine], config: TextConfig) -> list[Postcode]:
+def extract(lines: Sequence[TextLine], config: Config) -> list[Postcode]:
     """Find postcodes, one a line, those of distinctive formats first; a town may stand on the next line."""
     del config
     found: list[Postcode] = []
@@ -131,7 +131,7 @@ def extract(lines: Sequence[TextLine], config: TextConfig) -> list[Postcode]:
     return sorted(found, key=lambda postcode: not postcode.strong)[:6]
 
 
-def likelihood(postcode: Postcode, config: TextConfig) -> Signal:
+def likelihood(postcode: Postcode, config: Config) -> Signal:
     """Addresses are mostly of the place where they are shown, or at least of its country."""
     wrong = config.postcode_wrong if postcode.strong or postcode.places else config.postcode_weak_wrong
     if postcode.strong and not postcode.places:

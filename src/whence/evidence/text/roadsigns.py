@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from whence.evidence.text import lexicon
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.likelihood import Signal, of_countries, scaled
 from whence.evidence.text.lines import TextLine
 from whence.evidence.text.weighted import country_rates, in_words
@@ -39,7 +39,7 @@ def _table() -> tuple[tuple[re.Pattern[str], str, str], ...]:
     )
 
 
-def extract(lines: Sequence[TextLine], config: TextConfig) -> list[RoadSign]:
+def extract(lines: Sequence[TextLine], config: Config) -> list[RoadSign]:
     """Find lines that are wordings of road signs, each wording once, at most four."""
     del config
     found: dict[str, RoadSign] = {}
@@ -53,7 +53,7 @@ def extract(lines: Sequence[TextLine], config: TextConfig) -> list[RoadSign]:
     return list(found.values())[:4]
 
 
-def likelihood(sign: RoadSign, spoken: Mapping[int, str], config: TextConfig) -> Signal:
+def likelihood(sign: RoadSign, spoken: Mapping[int, str], config: Config) -> Signal:
     """Road signs are worded so in some countries; arguments as in `streets.likelihood`."""
     field = of_countries(sign.rates, config.road_wrong, config.road_bound_bits)
     counted = spoken.get(sign.line) == sign.language

@@ -19,15 +19,15 @@ from whence.evidence.text import (
     streets,
     toponyms,
 )
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.likelihood import Signal, gain_bits
 from whence.evidence.text.lines import TextLine, typed_lines, union_box
-from whence.evidence.text.ocr import OcrConfig, read_text
+from whence.evidence.text.ocr import read_text
 from whence.evidence.types import Claim, EvidenceSource
 from whence.samples.view import Query
 
 
-def find_signals(lines: Sequence[TextLine], config: TextConfig) -> list[Signal]:
+def find_signals(lines: Sequence[TextLine], config: Config) -> list[Signal]:
     """All cues in some lines with their likelihoods, in no particular order.
 
     Args:
@@ -58,7 +58,7 @@ def find_signals(lines: Sequence[TextLine], config: TextConfig) -> list[Signal]:
 
 def _names(
     lines: Sequence[TextLine],
-    config: TextConfig,
+    config: Config,
     codes: Sequence[postcodes.Postcode],
     named_streets: Sequence[streets.StreetWord],
 ) -> list[tuple[toponyms.Toponym, Signal]]:
@@ -95,7 +95,7 @@ def _without_names(
     return [replace(line, text=text) for line, text in zip(lines, texts, strict=True)]
 
 
-def claims_of(lines: Sequence[TextLine], config: TextConfig) -> tuple[Claim, ...]:
+def claims_of(lines: Sequence[TextLine], config: Config) -> tuple[Claim, ...]:
     """Claims that follow from some lines, strongest first; their likelihoods add up to the text's.
 
     Args:
@@ -134,9 +134,8 @@ class Text(EvidenceSource):
         "(3 %) for text that belongs elsewhere altogether, so that agreeing cues of one sign are not independent."
     )
 
-    def __init__(self, config: TextConfig | None = None, reader: OcrConfig | None = None) -> None:
-        self._config = config or TextConfig()
-        self._reader = reader or OcrConfig()
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
 
     def read(self, query: Query) -> tuple[Claim, ...]:
         """Read all views and the free text of a query.
@@ -147,10 +146,10 @@ class Text(EvidenceSource):
         """
         lines: list[TextLine] = []
         for number, view in enumerate(query.views):
-            lines += [replace(line, view=number) for line in read_text(view, self._reader)]
+            lines += [replace(line, view=number) for line in read_text(view, self.config)]
         if query.text:
-            lines += typed_lines(query.text, self._config.max_lines)
-        return claims_of(lines, self._config)
+            lines += typed_lines(query.text, self.config.max_lines)
+        return claims_of(lines, self.config)
 
     def availability(self) -> str | None:
         """Return what is missing on this machine, ``None`` if nothing is."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from whence.evidence.text import lexicon
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.likelihood import Signal, of_countries, scaled
 from whence.evidence.text.lines import TextLine, letters
 from whence.evidence.text.weighted import country_rates, in_words
@@ -71,7 +71,7 @@ def _is_street_name(found: str, words: Sequence[str], position: int, text: str) 
     return any(other[:1].isupper() or not other[:1].islower() for other in others)
 
 
-def extract(lines: Sequence[TextLine], config: TextConfig) -> list[StreetWord]:
+def extract(lines: Sequence[TextLine], config: Config) -> list[StreetWord]:
     """Find street names, each type word once, at most four."""
     del config
     found: dict[str, StreetWord] = {}
@@ -88,7 +88,7 @@ def extract(lines: Sequence[TextLine], config: TextConfig) -> list[StreetWord]:
     return list(found.values())[:4]
 
 
-def likelihood(street: StreetWord, spoken: Mapping[int, str], config: TextConfig) -> Signal:
+def likelihood(street: StreetWord, spoken: Mapping[int, str], config: Config) -> Signal:
     """Streets are called so in some countries.
 
     Args:

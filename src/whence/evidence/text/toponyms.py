@@ -21,11 +21,12 @@ from whence.earth.field import Field
 from whence.earth.names import normalise_name
 from whence.earth.places import NameMatch, gazetteer
 from whence.evidence.text import lexicon
-from whence.evidence.text.config import TextConfig
+from whence.evidence.text.config import Config
 from whence.evidence.text.likelihood import Signal, kernels, log_mean, mixed, of_countries
 from whence.evidence.text.lines import TextLine, letters, script_of
 
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+_HAN = re.compile(r"[\u3400-\u9fff]{2,40}")
 _MAX_WORDS = 4
 _MAX_PLACES = 60
 _MAX_LOOKUPS = 1500
@@ -108,8 +109,8 @@ def _runs(line: TextLine) -> list[tuple[str, bool]]:
             text = line.text[spans[first][0] : spans[first + count - 1][1]]
             out.append((text, count == len(spans)))
     if script_of(line.text) in {"Hani", "Kana"}:
-        plain = "".join(c for c in line.text if c.isalpha())[:40]
-        out += [(plain[i : i + n], n == len(plain)) for n in (4, 3, 2) for i in range(len(plain) - n + 1)]
+        for run in _HAN.findall(line.text)[:20]:  # words are not separated, so parts of a run may be names
+            out += [(run[i : i + n], n == len(line.text)) for n in (4, 3, 2) for i in range(len(run) - n + 1)]
     return out
 
 
@@ -121,7 +122,7 @@ def _worth_a_lookup(text: str) -> bool:
 
 
 def extract(
-    lines: Sequence[TextLine], config: TextConfig, skip: Collection[str] = (), streets: Collection[int] = ()
+    lines: Sequence[TextLine], config: Config, skip: Collection[str] = (), streets: Collection[int] = ()
 ) -> list[Toponym]:
     """Find names of places.
 
@@ -164,7 +165,7 @@ def extract(
 
 
 def _toponym(
-    text: str, line: int, matches: tuple[NameMatch, ...], chance: float, alone: bool, config: TextConfig
+    text: str, line: int, matches: tuple[NameMatch, ...], chance: float, alone: bool, config: Config
 ) -> Toponym | None:
     matches = tuple(m for m in matches if m.score >= 0.8)
     if not matches:
@@ -174,7 +175,7 @@ def _toponym(
     return Toponym(text, line, matches[:_MAX_PLACES], chance, alone)
 
 
-def likelihood(toponym: Toponym, config: TextConfig) -> Signal:
+def likelihood(toponym: Toponym, config: Config) -> Signal:
     """Where the name is read: around any of the places that bear it."""
     places = [match.place for match in toponym.matches]
     fame = [_fame(match, config) for match in toponym.matches]
@@ -201,7 +202,7 @@ def likelihood(toponym: Toponym, config: TextConfig) -> Signal:
     )
 
 
-def _fame(match: NameMatch, config: TextConfig) -> float:
+def _fame(match: NameMatch, config: Config) -> float:
     """How often a place is named so on its own signs, relative to a town of 10,000."""
     known_so = match.matched == normalise_name(match.place.name)
     often = (max(match.place.population, 500) / 1e4) ** config.name_fame_exponent
@@ -236,7 +237,7 @@ def extract_countries(lines: Sequence[TextLine]) -> list[CountryName]:
     return list(found.values())
 
 
-def country_likelihood(name: CountryName, config: TextConfig) -> Signal:
+def country_likelihood(name: CountryName, config: Config) -> Signal:
     """A country's name is read a little more often there than elsewhere."""
     entry = country(name.code)
     return Signal(
