@@ -20,6 +20,17 @@ from whence.locate.estimate import Config as EstimateConfig
 from whence.pipeline import Options, config_of
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
+_ERRORS = (
+    'Errors are one line on standard error; with `--json`, one line of JSON: `{"error": {"type": …, "message": …}}`.\n'
+)
+_CONFIGURATION = (
+    "Everything that can change an answer is here, and its hash stands in every result "
+    "(`versions.configuration`). Unknown names are refused, and the nearest is suggested.\n"
+)
+_SETTINGS = (
+    'Given as `--set PART.NAME=VALUE`, or in Python as `settings={"PART.NAME": "VALUE"}`. Error rates were '
+    "set beforehand by general reasoning, not fitted to pictures.\n"
+)
 _MADE = "<!-- Made by scripts/build_cli_docs.py: change the program, not this page. -->\n"
 
 
@@ -29,8 +40,7 @@ def cli_page() -> str:
         _MADE,
         "# Command line\n",
         _plain(program.help or ""),
-        "Errors are one line on standard error; with `--json`, one line of JSON: "
-        '`{"error": {"type": …, "message": …}}`.\n',
+        _ERRORS,
         "## Exit codes\n",
         "| code | meaning |\n|---:|---|",
         *(f"| {code.value} | {text} |" for code, text in EXITS.items()),
@@ -67,14 +77,12 @@ def configuration_page() -> str:
     parts = [
         _MADE,
         "# Configuration\n",
-        "Everything that can change an answer is here, and its hash stands in every result "
-        "(`versions.configuration`). Unknown names are refused, and the nearest is suggested.\n",
+        _CONFIGURATION,
         "## Options\n",
         "Fields of `whence.Options`, keyword arguments of `whence.locate`, and options of `whence locate`.\n",
         _table("option", settings(Options), ""),
         "## Settings\n",
-        'Given as `--set PART.NAME=VALUE`, or in Python as `settings={"PART.NAME": "VALUE"}`. Error rates were '
-        "set beforehand by general reasoning, not fitted to pictures.\n",
+        _SETTINGS,
     ]
     named: list[tuple[str, type | None]] = [("estimate", EstimateConfig), ("prior", PriorConfig)]
     named += [(name, config_of(sources().load(name))) for name in sources().names()]

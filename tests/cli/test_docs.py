@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 import pytest
-from program import environment
 
+from program import environment
 from whence.cli.exits import EXITS, Exit
 from whence.cli.main import program
 from whence.core.config import settings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import Any, final
 
@@ -27,7 +28,7 @@ class _PipeClosedError(Exception):
 
 @final
 class Program(click.Group):
-    """A group of commands whose errors are one message and a documented exit code, never a traceback."""
+    """A group of commands whose errors are one message and a documented exit code."""
 
     def main(  # type: ignore[override]
         self,
@@ -71,6 +72,12 @@ class Program(click.Group):
             return Exit.USAGE
         except (WhenceError, OSError) as error:
             write_error(type(error).__name__, str(error), as_json=as_json)
+            return Exit.NOT_WORKING
+        except Exception as error:  # a fault of ours: the one case where a traceback helps
+            if not as_json:
+                traceback.print_exc()
+            said = f"an unexpected {type(error).__name__}: {error}. Please report this with the lines above."
+            write_error(type(error).__name__, said, as_json=as_json)
             return Exit.NOT_WORKING
         return code if isinstance(code, int) else Exit.DONE
 
