@@ -130,8 +130,16 @@ class Locator:
 
         if not pictures and not text:
             raise OptionError("Nothing was given to locate: give a picture, or text.")
-        views = tuple(item if isinstance(item, View) else read_view(item, name=name) for item in pictures)
+        views = tuple(
+            item if isinstance(item, View) else read_view(item, name=name, working_px=self._working_px)
+            for item in pictures
+        )
         return Query(views=views, text=text)
+
+    @property
+    def _working_px(self) -> int:
+        """Long side to which pictures are decoded: large enough to read signs only if signs are read."""
+        return 2048 if any(source.NAME == "text" for source in self.sources) else 1024
 
     def ask(self, query: Query, timings_ms: Mapping[str, float] | None = None) -> Estimate:
         """Locate a query that was read before.

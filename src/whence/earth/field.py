@@ -107,15 +107,20 @@ class Field:
         """Sum of fields on their common refinement."""
         if not fields:
             return Field.uniform()
+        if len(fields) == 1:
+            return fields[0]
         partition = Partition.union_of(f.partition for f in fields)
         groups: dict[int, list[Field]] = {}
         for f in fields:
             groups.setdefault(id(f.partition), []).append(f)
         total = np.zeros(len(partition))
         for group in groups.values():
-            part = group[0].values if len(group) == 1 else np.add.reduce([f.values for f in group])
             own = group[0].partition
-            total += part if own is partition else part[partition.index_in(own)]
+            part = total if own is partition else np.zeros(len(own))
+            for f in group:
+                part += f.values
+            if part is not total:
+                total += part[partition.index_in(own)]
         return Field(partition, total)
 
     def add(self, other: Field) -> Field:

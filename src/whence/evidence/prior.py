@@ -1,7 +1,7 @@
 """Where photographs are taken, before anything is known of one.
 
-A mixture of three shares: people (population of the gazetteer's places, spread over their surroundings), land
-(equal by area) and the whole surface. It is a plain assumption, stated here and replaceable: by name
+A mixture of three shares: people (population of the gazetteer's places, spread over their surroundings), land north
+of 60° S (equal by area) and the whole surface. It is a plain assumption, stated here and replaceable: by name
 (``photos``, ``land``, ``uniform``) or by any field file of one's own.
 """
 
@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from whence.core.errors import OptionError, unknown_name
-from whence.earth.field import Field
+from whence.earth.field import WORKING_ORDER, Field
+from whence.earth.partition import Partition
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Config:
     people_share: float = 0.70
     "Share of photographs taken where people live."
     land_share: float = 0.25
-    "Share of photographs taken anywhere on land, equally by area."
+    "Share of photographs taken anywhere on land north of 60° S, equally by area."
     anywhere_share: float = 0.05
     "Share of photographs taken anywhere on Earth, sea included."
 
@@ -63,8 +64,7 @@ def _mixture(config: Config) -> Field:
         raise OptionError(f"The shares of the prior must be >= 0 with a positive sum, received {shares.tolist()}.")
     people_w, land_w, any_w = (shares / shares.sum()).tolist()
     people = population_field().normalise()
-    land = land_share() + 1e-9
-    order = round(np.log2(land.size / 12) / 2)
-    by_land = (land / land.mean())[people.partition.starts >> (2 * (29 - order))]
+    land = land_share() * (Partition.uniform(WORKING_ORDER).lat_deg > -60.0)
+    by_land = (land / land.mean())[people.partition.index_in(Partition.uniform(WORKING_ORDER))]
     with np.errstate(divide="ignore"):
         return Field(people.partition, np.log(people_w * np.exp(people.values) + land_w * by_land + any_w)).normalise()

@@ -10,7 +10,7 @@ from whence.core.errors import unknown_name
 from whence.earth.coordinates import Point
 from whence.earth.field import Field
 from whence.earth.places import gazetteer
-from whence.locate.places import label, nearest_place
+from whence.locate.places import label, naming_place
 from whence.locate.types import (
     Candidate,
     ClaimEntry,
@@ -90,7 +90,7 @@ def _snap(point: Point, level: str) -> Point:
 
 def _coarse_candidate(candidate: Candidate, level: str) -> Candidate:
     point = _snap(Point(candidate.lat_deg, candidate.lon_deg), level)
-    near = nearest_place(point)
+    near = naming_place(point)
     return Candidate(point.lat_deg, point.lon_deg, candidate.probability, near, label(point, near))
 
 

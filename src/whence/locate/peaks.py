@@ -22,7 +22,7 @@ class Peak:
     Attributes:
         point: geodesic median of the belief around the peak.
         probability: mass around it, none of it counted for an earlier peak.
-        radius_km: how far "around" reaches.
+        radius_km: radius around the point that holds half of that mass.
     """
 
     point: Point
@@ -67,7 +67,10 @@ def peaks(belief: Field, count: int, order: int | None = None) -> tuple[Peak, ..
         probability = float(live[near].sum())
         if out and probability < 1e-3:
             break
-        out.append(Peak(_median(belief, near, live[near]), probability, reach))
+        point = _median(belief, near, live[near])
+        far = grid.chord_km(partition.vectors[near], grid.unit_vectors(point.lat_deg, point.lon_deg))
+        half = float(far[crossing(far, live[near], 0.5).index])
+        out.append(Peak(point, probability, half))
         live[near] = 0.0
     return tuple(sorted(out, key=lambda peak: -peak.probability))
 

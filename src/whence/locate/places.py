@@ -58,19 +58,24 @@ def _place_probabilities(belief: Field, top: int) -> list[RegionProbability]:
 
 
 def candidate(peak: Peak) -> Candidate:
-    """A peak with the populated place nearest to it."""
-    near = nearest_place(peak.point)
-    return Candidate(peak.point.lat_deg, peak.point.lon_deg, peak.probability, near, label(peak.point, near))
+    """A peak with the place that names it."""
+    near = naming_place(peak.point, peak.radius_km)
+    return Candidate(
+        peak.point.lat_deg, peak.point.lon_deg, peak.probability, near, label(peak.point, near, peak.radius_km)
+    )
 
 
-def nearest_place(point: Point) -> NearPlace | None:
-    """Nearest populated place within 200 km."""
-    found = gazetteer().nearest(point.lat_deg, point.lon_deg, k=1)
-    return found[0] if found and found[0].distance_km <= _NEAR_KM else None
+def naming_place(point: Point, radius_km: float = 0.0) -> NearPlace | None:
+    """The largest of the 60 nearest places within a radius; else the nearest one within 200 km, or none."""
+    found = gazetteer().nearest(point.lat_deg, point.lon_deg, k=60 if radius_km > 1.0 else 1)
+    inside = [near for near in found if near.distance_km <= radius_km]
+    if inside:
+        return max(inside, key=lambda near: near.place.population)
+    return found[0] if found[0].distance_km <= _NEAR_KM else None
 
 
-def label(point: Point, near: NearPlace | None) -> str:
-    """Readable name of a point, such as ``near Arezzo, Tuscany, Italy``."""
+def label(point: Point, near: NearPlace | None, radius_km: float = 0.0) -> str:
+    """Readable name of a point known to a radius, such as ``12 km from Arezzo, Tuscany, Italy``."""
     if near is None:
         return f"{point.lat_deg:.2f}, {point.lon_deg:.2f}, far from any town"
     from whence.earth.countries import countries
@@ -79,4 +84,4 @@ def label(point: Point, near: NearPlace | None) -> str:
     country = countries().get(place.country)
     parts = (place.name, place.division_name, country.name if country else place.country)
     named = ", ".join(dict.fromkeys(part for part in parts if part))
-    return named if near.distance_km < 10.0 else f"{near.distance_km:.0f} km from {named}"
+    return named if near.distance_km < max(10.0, radius_km) else f"{near.distance_km:.0f} km from {named}"

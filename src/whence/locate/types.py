@@ -57,7 +57,7 @@ class Candidate:
         lat_deg: latitude of the peak's median.
         lon_deg: longitude.
         probability: mass of the belief around it.
-        place: nearest populated place, ``None`` if none is within 200 km.
+        place: the largest place within the radius that holds half of the peak, else the nearest within 200 km.
         label: readable name, such as ``Arezzo, Tuscany, Italy``.
     """
 
