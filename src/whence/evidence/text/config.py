@@ -33,7 +33,7 @@ class Config:
     """A panorama is read in this many overlapping crops of its middle band."""
 
     threads: int = 0
-    """Threads of the reader; 0 takes one a core, four at most."""
+    """Threads of the reader; 0 takes what OMP_NUM_THREADS says, else one a core, four at most."""
 
     alien_share: float = 0.03
     """Share of pictures all of whose text belongs elsewhere: packaging, tourist shops, a lorry, a film set."""

@@ -28,6 +28,12 @@ from whence.samples.view import View, ViewKind
 _MODELS = {"Det": "*_det_*.onnx", "Cls": "*_cls_*.onnx", "Rec": "*_rec_*.onnx"}
 
 
+def _usual_threads() -> int:
+    """As many as ``OMP_NUM_THREADS`` allows (worker processes set it to 1), else one a core, four at most."""
+    allowed = os.environ.get("OMP_NUM_THREADS", "")
+    return int(allowed) if allowed.isdecimal() and int(allowed) > 0 else min(os.cpu_count() or 1, 4)
+
+
 class _Reader:
     """The three models, loaded once; one picture at a time, because the library keeps state between steps."""
 
@@ -38,7 +44,7 @@ class _Reader:
             "Global.log_level": "critical",
             "Global.max_side_len": 4096,
             "Global.text_score": 0.0,
-            "EngineConfig.onnxruntime.intra_op_num_threads": threads or min(os.cpu_count() or 1, 4),
+            "EngineConfig.onnxruntime.intra_op_num_threads": threads or _usual_threads(),
             "EngineConfig.onnxruntime.inter_op_num_threads": 1,
             "Det.limit_type": "max",
             "Det.limit_side_len": detect_px,
