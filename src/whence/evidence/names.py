@@ -31,6 +31,7 @@ _NOWHERE = float(np.log(1e-12))
 _LARGE_CITY = 100_000
 _MAX_KEYWORDS = 4
 _NEARBY_KM = 100.0
+_AROUND_SHARE = 0.02  # rate at which a place's name is typed for its wider surroundings, against within it
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def likelihood(typed: TypedPlace, config: Config) -> Signal:
         layers.append((4.0, mixed(areas.log_field(RegionLevel.REGION, values, _NOWHERE), 1e-9)))
     if typed.places:
         fame = [(max(place.population, 500) / 1e4) ** 0.5 for place in typed.places]
-        near = kernels(typed.places, fame, 0.3)
+        near = kernels(typed.places, fame, _AROUND_SHARE)
         near = Field(near.partition, near.values - log_mean(near, typed.places))
         coarser = sum(weight for weight, _ in layers)
         layers.append((coarser * config.finest_share / (1.0 - config.finest_share), near))

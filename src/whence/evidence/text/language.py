@@ -26,6 +26,7 @@ from whence.evidence.text.likelihood import Signal, of_divisions, scaled
 from whence.evidence.text.lines import TextLine, letters, script_counts, script_of
 
 _IGNORED = frozenset({"eo", "la", "vo", "grc", "hbo", "zxx", "sa", "wuu", "yue", "ext", "uzs", "sdh", "st", "pcm"})
+_SPOKEN = frozenset({"gsw", "bar", "nan", "hak", "wuu", "gan", "hsn", "yue"})  # spoken rather than written
 _FOLDED = {"no": "nb", "nn": "nb", "tl": "fil", "srl": "sr"}
 _SCRIPTS = {"Hans": "Hani", "Hant": "Hani", "Jpan": "Kana", "Kore": "Hang"}
 _FLOOR_NATS = 12.0
@@ -248,7 +249,11 @@ def _main_script(text: str) -> str:
 
 
 def _keyed(language: str, script: str) -> str:
-    return f"zh-{script}" if language == "zh" and script in {"Hans", "Hant"} else SAME_LANGUAGE.get(language, language)
+    return (
+        f"zh-{script}"
+        if language == "zh" and script in {"Hans", "Hant"}
+        else _FOLDED.get(language, SAME_LANGUAGE.get(language, language))
+    )
 
 
 def _with_english(mix: Mapping[str, float], config: Config) -> dict[str, float]:
@@ -275,6 +280,8 @@ def sign_languages(config: Config) -> Mapping[str, Mapping[str, float]]:
         lead = entry.languages[0].language if entry.languages else ""
         for share in entry.languages:
             key = _keyed(share.language, share.script)
+            if share.language in _SPOKEN:
+                continue
             weight = np.sqrt(share.share) if share.official else share.share
             if not share.official:
                 weight *= config.language_regional_weight if share.regional else config.language_unofficial_weight
@@ -283,7 +290,7 @@ def sign_languages(config: Config) -> Mapping[str, Mapping[str, float]]:
             mix[key] = max(mix.get(key, 0.0), float(weight))
         if code in {"BE", "CH"}:
             mix = {"de": 0.9, "fr": 0.08, "it": 0.02} if code == "CH" else {"nl": 0.6, "fr": 0.4}
-        found[code] = _with_english(mix, config)
+        found[code] = _with_english(mix or {"en": 1.0}, config)
     return found
 
 
