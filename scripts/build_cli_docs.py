@@ -23,6 +23,16 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 _ERRORS = (
     'Errors are one line on standard error; with `--json`, one line of JSON: `{"error": {"type": …, "message": …}}`.\n'
 )
+_LINES = (
+    "One picture is one line, whatever comes of it, in the order of the input. A line with an answer has the layout "
+    "`whence.estimate/1` ([JSON](json.md)); one without has `whence.failure/1`: `query` with `name` and `sha256`, "
+    "`error` with `type` and `message`, `versions`.\n\n"
+    "`versions.run` is a hash of the version, the tables, all options and the text. A file is gone on with only if "
+    "its lines have the same; a picture is located again if its bytes changed, if its report is gone, or if it "
+    "failed for a reason that may pass, such as memory. A last line that was torn by a power failure is dropped and "
+    "its picture located again. The finished file equals that of a run without interruption, but for `timings_ms` "
+    "and the `elapsed_ms` of the sources.\n"
+)
 _CONFIGURATION = (
     "Everything that can change an answer is here, and its hash stands in every result "
     "(`versions.configuration`). Unknown names are refused, and the nearest is suggested.\n"
@@ -41,6 +51,8 @@ def cli_page() -> str:
         "# Command line\n",
         _plain(program.help or ""),
         _ERRORS,
+        "## Result lines\n",
+        _LINES,
         "## Exit codes\n",
         "| code | meaning |\n|---:|---|",
         *(f"| {code.value} | {text} |" for code, text in EXITS.items()),

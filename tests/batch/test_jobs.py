@@ -1,6 +1,8 @@
 import json
+from importlib.resources import files
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from small_pictures import CITIES, write_broken, write_photo, write_photos
@@ -55,6 +57,8 @@ def test_a_picture_is_answered_and_its_line_says_what_shaped_it(tmp_path, locato
     assert record["query"]["name"] == "my name"
     assert record["point"]["lat_deg"] == pytest.approx(34.69, abs=0.001)
     assert record["versions"]["run"] == run_fingerprint(locator, None)
+    schema = json.loads((files("whence.locate") / "estimate.schema.json").read_text())
+    jsonschema.validate(record, schema)
     assert "Japan" in outcome.text
 
 
@@ -78,7 +82,8 @@ def test_whatever_is_wrong_with_a_picture_is_its_named_failure(tmp_path, locator
     record = json.loads(outcome.line)
     assert outcome.failure.type == record["error"]["type"] == "ImageError"
     assert str(path) in record["error"]["message"]
-    assert record["schema"] == "whence.estimate/1"
+    schema = json.loads((files("whence.batch") / "failure.schema.json").read_text())
+    jsonschema.validate(record, schema)
     assert len(record["query"]["sha256"]) == path.is_file()
 
 

@@ -10,7 +10,8 @@ RUN = "0123456789abcdef"
 
 
 def line(name, sha=(), run=RUN, error=None, extra=0):
-    record = {"schema": "whence.estimate/1", "query": {"name": name, "sha256": list(sha)}, "versions": {"run": run}}
+    schema = "whence.failure/1" if error else "whence.estimate/1"
+    record = {"schema": schema, "query": {"name": name, "sha256": list(sha)}, "versions": {"run": run}}
     if error:
         record["error"] = {"type": error, "message": "no"}
     return to_line({**record, "extra": extra})

@@ -182,6 +182,8 @@ def test_exports_of_one_picture_go_to_files_of_several_to_a_folder(tmp_path):
     one = call("locate", photos[0], *FAST, "--geojson", out / "a.geojson", "--kml", out / "a.kml")
     assert one.exit_code == 0, one.output
     assert json.loads((out / "a.geojson").read_text())["type"] == "FeatureCollection"
+    assert call("locate", photos[0], *FAST, "--report", out / "a.html").exit_code == 0
+    assert (out / "a.html").read_text().startswith("<!doctype html>")
     many = call("locate", *photos, *FAST, "--geojson", out / "all", "--kml", out / "all")
     assert many.exit_code == 0
     assert sorted(path.suffix for path in (out / "all").iterdir()) == [".geojson", ".geojson", ".kml", ".kml"]

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from whence.batch.products import Products
     from whence.pipeline import Locator, Options
 
-SCHEMA = "whence.estimate/1"
-"""Schema of a result line; lines of failures have it too."""
+FAILURE_SCHEMA = "whence.failure/1"
+"""Layout of the line of a picture without an answer; ``failure.schema.json`` beside this file defines it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +172,7 @@ def failed(job: Job, failure: Failure, versions: Mapping[str, str], run: str) ->
     """Return the outcome of a picture that has no answer."""
     digest = None if job.problem is not None else file_sha256(job.path)
     record = {
-        "schema": SCHEMA,
+        "schema": FAILURE_SCHEMA,
         "query": {"name": job.name, "sha256": [digest] if digest else []},
         "error": {"type": failure.type, "message": failure.message},
         "versions": {**versions, "run": run},

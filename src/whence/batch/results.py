@@ -14,6 +14,7 @@ from whence.core.errors import OptionError
 from whence.samples.discover import EXTENSIONS
 
 _START = b'{"schema"'
+_LAYOUTS = ("whence.estimate/", "whence.failure/")
 _LASTING = frozenset({"ImageError", "ImageTooLargeError"})
 """Failures that an unchanged picture meets again; after any other (memory, disk, a fault) it is tried again."""
 
@@ -190,7 +191,7 @@ def _parsed(content: bytes) -> dict[str, object] | None:
         record = json.loads(content)
     except ValueError:
         return None
-    if not isinstance(record, dict) or not str(record.get("schema", "")).startswith("whence.estimate/"):
+    if not isinstance(record, dict) or not str(record.get("schema", "")).startswith(_LAYOUTS):
         return None
     query, versions = record.get("query"), record.get("versions")
     if not isinstance(query, dict) or "name" not in query or not isinstance(versions, dict):
