@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from whence.core.errors import ArtifactError
-from whence.core.optional import optional_import
+from whence.core.errors import ArtifactError, MissingExtraError
+from whence.core.optional import is_installed
 from whence.evidence.text import tesseract
 from whence.evidence.text.config import Config
 from whence.evidence.text.lines import TextLine, clean
 from whence.evidence.types import Box
 from whence.samples.view import View, ViewKind
 
+_NOT_INSTALLED = "Reading text needs the packages rapidocr and onnxruntime: pip install rapidocr onnxruntime"
 _MODELS = {"Det": "*_det_*.onnx", "Cls": "*_cls_*.onnx", "Rec": "*_rec_*.onnx"}
 
 
@@ -38,7 +39,10 @@ class _Reader:
     """The three models, loaded once; one picture at a time, because the library keeps state between steps."""
 
     def __init__(self, detect_px: int, threads: int) -> None:
-        rapidocr = optional_import("rapidocr", extra="", purpose="read text in pictures")
+        try:
+            import rapidocr
+        except ImportError as error:
+            raise MissingExtraError(f"{_NOT_INSTALLED} ({error})") from error
         logging.getLogger("RapidOCR").setLevel(logging.CRITICAL)
         params: dict[str, Any] = {
             "Global.log_level": "critical",
@@ -83,10 +87,8 @@ _load_lock = threading.Lock()
 
 def missing() -> str | None:
     """Return what is missing for reading text, ``None`` if nothing is."""
-    from whence.core.optional import is_installed
-
     if not is_installed("rapidocr") or not is_installed("onnxruntime"):
-        return "The packages rapidocr and onnxruntime are not installed: pip install rapidocr onnxruntime"
+        return _NOT_INSTALLED
     return None
 
 
