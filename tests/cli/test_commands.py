@@ -126,6 +126,15 @@ def test_some_broken_is_1_all_broken_is_3_each_named(photos, tmp_path):
     assert records(none.stdout)[0]["error"]["type"] == "ImageError"
 
 
+def test_names_cannot_steer_the_terminal(tmp_path):
+    bad = write_broken(tmp_path / "bad\x1b[2J\n.jpg")
+    done = call("locate", bad, *FAST)
+    assert done.exit_code == 3
+    assert "\x1b" not in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert records(done.stdout)[0]["query"]["name"] == str(bad)
+
+
 def test_an_abstention_is_an_answer(photos):
     done = call("locate", photos / "000_florence.jpg", "--ignore-gps", *FAST)
     assert done.exit_code == 0

@@ -9,7 +9,7 @@ import click
 from whence.cli.exits import Exit
 from whence.cli.output import write_json, write_table
 
-_MARKS = {"ok": "ok", "missing": "not there", "broken": "BROKEN"}
+_MARKS = {"ok": "ok", "missing": "optional", "broken": "BROKEN"}
 _EXAMPLES = """\b
 Examples:
   whence doctor

@@ -15,9 +15,11 @@ from whence.batch.results import Held, ResultsFile
 from whence.cli.exits import Exit
 from whence.cli.interrupt import graceful_interrupt
 from whence.cli.progress import ProgressBar
+from whence.locate.wording import one_line
 from whence.pipeline import Locator
 
 _NAMED_FAILURES = 20
+_MESSAGE = 1_000
 
 
 @final
@@ -123,7 +125,7 @@ class BatchRun:
         """Say on standard error what failed, and how to go on."""
         for name, failure in self._failures[:_NAMED_FAILURES]:
             said = failure.message if name in failure.message else f"{name}: {failure.message}"
-            click.echo(f"failed: {said} [{failure.type}]", err=True)
+            click.echo(f"failed: {one_line(said, _MESSAGE)} [{failure.type}]", err=True)
         if len(self._failures) > _NAMED_FAILURES:
             click.echo(f"… and {len(self._failures) - _NAMED_FAILURES} more failed.", err=True)
         if len(self._jobs) > 1 or interrupted:
