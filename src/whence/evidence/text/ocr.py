@@ -68,12 +68,12 @@ class _Reader:
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> list[tuple[str, float, Float[np.ndarray, "4 2"]]]:
         """Texts, confidences and corners in pixels."""
         with self._lock:
-            out = self._engine(np.ascontiguousarray(rgb[:, :, ::-1]))
-        if getattr(out, "txts", None) is None or getattr(out, "boxes", None) is None:
+            found: Any = self._engine(np.ascontiguousarray(rgb[:, :, ::-1]))
+        if getattr(found, "txts", None) is None or getattr(found, "boxes", None) is None:
             return []
         return [
             (str(text), float(score), np.asarray(box, np.float64))
-            for text, score, box in zip(out.txts, out.scores, out.boxes, strict=True)
+            for text, score, box in zip(found.txts, found.scores, found.boxes, strict=True)
         ]
 
 
