@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 from program import command, environment, install_rough_source, run
 from small_pictures import records, without_times, write_broken, write_photos
@@ -109,6 +110,32 @@ def test_interrupted_and_run_again_gives_the_file_of_a_straight_run(tmp_path, ro
     assert "were located before" in again.stderr
     assert file.read_bytes().startswith(held)  # what was done was not done again
     assert without_times(records(file.read_bytes())) == without_times(straight)
+
+
+def test_interrupted_twice_it_stops_at_once_also_while_text_is_read(tmp_path):
+    for number in range(6):
+        page = Image.new("RGB", (1600, 1200), "white")
+        pen = ImageDraw.Draw(page)
+        for row in range(30):
+            pen.text(
+                (20, 10 + 39 * row), f"{number} STREET AND STATION {row} " * 3, "black", ImageFont.load_default(28)
+            )
+        page.save(tmp_path / f"{number}.png")
+    file = tmp_path / "results.jsonl"
+    process = subprocess.Popen(
+        command("locate", tmp_path, "--json", file), env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    while not file.exists() or not file.read_bytes():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert b"Traceback" not in said
+    assert b"terminate" not in said
+    assert 1 <= len(records(file.read_bytes())) < 6
 
 
 def test_a_finished_run_is_not_done_again(slow_run, rough):

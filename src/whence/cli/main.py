@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Sequence
 from typing import Any, final
@@ -18,6 +19,9 @@ from whence.cli.output import write_error
 from whence.cli.place import place, places
 from whence.cli.sources import sources
 from whence.core.errors import InputError, WhenceError
+
+SOURCE_THREADS = "whence-"
+"""How the names of the threads begin in which evidence sources work."""
 
 _EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value:>3}  {text}" for code, text in EXITS.items())
 
@@ -113,7 +117,16 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # File names need not be valid Unicode; they must not end a batch.
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    program.main()
+    try:
+        program.main()
+    except SystemExit as end:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if any(thread.name.startswith(SOURCE_THREADS) for thread in threading.enumerate()):
+            # A source that was interrupted or ran out of time still computes in native code, which must not
+            # find the interpreter gone under it.
+            os._exit(end.code if isinstance(end.code, int) else Exit.NOT_WORKING)
+        raise
 
 
 if __name__ == "__main__":
