@@ -11,7 +11,7 @@ from jaxtyping import Int
 
 from whence.earth import grid
 from whence.earth.coordinates import bounds_of_disc, wrap_lon_deg
-from whence.earth.formats import wrap_geometry
+from whence.earth.formats import joined, wrap_geometry
 from whence.earth.projection import Window
 
 if TYPE_CHECKING:
@@ -52,10 +52,11 @@ def path_data(geometry: BaseGeometry, tolerance_px: float = 0.3) -> str:
     """SVG path data of polygons or lines on the sheet, to a tenth of a pixel."""
     import shapely
 
+    parts = shapely.get_parts(geometry)
     if tolerance_px:
-        geometry = shapely.simplify(geometry, tolerance_px)
+        parts = shapely.simplify(parts, tolerance_px)  # one by one: quick
     out: list[str] = []
-    for part in shapely.get_parts(geometry).tolist():
+    for part in parts.tolist():
         if part.geom_type == "Polygon":
             out += [_ring(ring, closed=True) for ring in (part.exterior, *part.interiors)]
         elif part.geom_type == "LineString":
@@ -101,7 +102,7 @@ def to_sheet(geometry: BaseGeometry, window: Window) -> BaseGeometry:
     import shapely
 
     moved = shapely.transform(geometry, lambda xy: xy - [window.lon_deg, 0.0])
-    near = wrap_geometry(shapely.make_valid(moved))
+    near = wrap_geometry(moved if shapely.is_valid(moved) else shapely.make_valid(moved))
     longest = 2.0
     if not window.world:
         near = shapely.intersection(near, _clip_box(window))
@@ -112,11 +113,13 @@ def to_sheet(geometry: BaseGeometry, window: Window) -> BaseGeometry:
     def project(xy: np.ndarray) -> np.ndarray:
         return np.stack(window.project(xy[:, 1], xy[:, 0] + window.lon_deg), axis=-1)
 
-    flat = shapely.make_valid(shapely.transform(shapely.segmentize(near, longest), project))
+    flat = shapely.transform(shapely.get_parts(shapely.segmentize(near, longest)), project)
+    flat = np.where(shapely.is_valid(flat), flat, shapely.make_valid(flat))
     sheet = shapely.box(-3.0, -3.0, window.width_px + 3.0, window.height_px + 3.0)
     parts = shapely.get_parts(shapely.intersection(flat, sheet))
+    parts = shapely.get_parts(parts)
     areas = parts[shapely.area(parts) > 0.0]
-    return shapely.union_all(areas, grid_size=_SNAP_PX) if areas.size else shapely.GeometryCollection()
+    return shapely.GeometryCollection(joined(areas, _SNAP_PX).tolist() if areas.size else [])
 
 
 def _clip_box(window: Window) -> BaseGeometry:

@@ -33,9 +33,9 @@ NARROWEST_KM = 40.0
 """No map shows less than this from its middle to its upper edge: coast, borders and towns give the context."""
 
 _BAR_KM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-_CELL_PX = 0.8
+_CELL_PX = 1.45
 _PLATEAU = 0.03  # share of the Earth from which cells of equal density count as a plateau
-_MOST_BYTES = 250_000
+_MOST_BYTES = 320_000
 
 MAP_CSS = """
 .wm{--wm-sea:#e6edf2;--wm-land:#fbfaf6;--wm-border:#a9b3ba;--wm-grid:#cbd6dd;--wm-ink:#1d2730;--wm-soft:#5b6873;
@@ -258,8 +258,10 @@ def _text(x: float, y: float, text: str, kind: str, anchor: str = "start") -> st
 def _ground_layers(window: Window, belief: Field, ident: str) -> tuple[str, ...]:
     """Land, graticule, shades and outlines of the belief, then the borders once more on top."""
     shades, lines = _belief_layers(window, belief)
+    land = "".join(land_paths(window))
+    still = 'vector-effect="non-scaling-stroke"'
     return (
-        f'<defs><path id="{ident}-land" vector-effect="non-scaling-stroke" fill-rule="evenodd" d="{"".join(land_paths(window))}"/></defs>',
+        f'<defs><path id="{ident}-land" {still} fill-rule="evenodd" d="{land}"/></defs>',
         f'<use class="wm-land" href="#{ident}-land"/>',
         _graticule_layer(window),
         f'<g class="wm-belief">{shades}</g>',

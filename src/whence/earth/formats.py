@@ -30,6 +30,8 @@ _KML_NAMESPACE = "http://www.opengis.net/kml/2.2"
 _POLE_DEG = 90.0 - 2e-6
 _THINNEST = 1e-3  # area over squared perimeter; holes thinner than this lie between cells of two orders
 _MAX_PIXELS = 64_000_000
+_ORDERS_AT_ONCE = 5
+_POLYGON = 3  # shapely's number of the type
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,37 +77,61 @@ def compact(
     return np.concatenate(out_cells), np.concatenate(out_orders)
 
 
-def _steps(order: int, lat_deg: Float[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-    """Points an edge for outlines within about a hundredth of a cell; more near the poles, where edges bend."""
-    large = 1 << min(max(6 - order, 0), 5)
-    near_pole = 90.0 - np.abs(lat_deg) < 20.0 * float(grid.cell_size_km(order)) / 111.0
-    bent = np.where(near_pole, 8, np.where((np.abs(lat_deg) > 41.0) & (order < 12), 2, 1))
-    return np.minimum(np.maximum(bent, large), 1 << max(grid.MAX_ORDER - order - 1, 0))
+def outline_points(
+    cells: Int[np.ndarray, " n"], order: int, step: int = 1
+) -> tuple[Float[np.ndarray, "n k"], Float[np.ndarray, "n k"]]:
+    """Outlines as `grid.boundaries` gives them, but exact: cells that share a point agree on it.
+
+    Points within an edge are corners of the cell's descendants, so the two cells beside it find the same ones.
+
+    Returns:
+        Latitudes, and longitudes counted on from each cell's centre, so that they may leave [−180, 180].
+    """
+    depth = step.bit_length() - 1
+    ramp = np.arange(step, dtype=np.int64)
+    zero, last = np.zeros(step, np.int64), np.full(step, step - 1)
+    x = np.concatenate([ramp, last, last - ramp, zero])
+    y = np.concatenate([zero, ramp, last, last - ramp])
+    inner = np.zeros(x.size, np.int64)
+    for bit in range(depth):
+        inner |= ((x >> bit) & 1) << (2 * bit) | ((y >> bit) & 1) << (2 * bit + 1)
+    parts = (np.asarray(cells, np.int64)[:, None] << (2 * depth)) + inner
+    corner = np.tile(np.repeat(np.arange(4), step), (len(parts), 1))
+    lat, lon = _corners(parts, order + depth, corner)
+    centre = grid.centres(np.asarray(cells, np.int64), order)[1][:, None]
+    return lat, centre + np.mod(lon - centre + 180.0, 360.0) - 180.0
 
 
-def cell_outlines(cells: Int[np.ndarray, " n"], order: int) -> list[BaseGeometry]:
+def _corners(
+    cells: Int[np.ndarray, "n k"], order: int, corner: Int[np.ndarray, "n k"]
+) -> tuple[Float[np.ndarray, "n k"], Float[np.ndarray, "n k"]]:
+    """Corners of cells (0 south, 1 east, 2 north, 3 west), to the last digits of a float.
+
+    A corner lies half a cell of the finest order beyond the centre of the outermost such cell: half as far again
+    as from the next one inward along the diagonal.
+    """
+    depth = grid.MAX_ORDER - order
+    x = sum(1 << (2 * bit) for bit in range(depth))
+    outermost, inward = np.array([0, x, 3 * x, 2 * x]), np.array([3, x + 1, 3 * x - 3, 2 * x - 1])
+    first = cells << (2 * depth)
+    lat, lon = grid.centres(first + outermost[corner], grid.MAX_ORDER)
+    lat_in, lon_in = grid.centres(first + inward[corner], grid.MAX_ORDER)
+    lon_step = np.mod(lon - lon_in + 180.0, 360.0) - 180.0
+    return np.clip(lat + 0.5 * (lat - lat_in), -90.0, 90.0), lon + 0.5 * lon_step
+
+
+def cell_outlines(cells: Int[np.ndarray, " n"], order: int, step: int) -> list[BaseGeometry]:
     """Polygons of cells of one order in longitude, latitude; those across the antimeridian leave [−180, 180].
 
     Cells that touch a pole run along latitude ±90 from one of their meridians to the other.
     """
     import shapely
 
-    out: list[BaseGeometry] = []
-    mid_lat, mid_lon = grid.centres(cells, order)
-    steps = _steps(order, mid_lat)
-    for step in np.unique(steps).tolist():
-        mine = np.flatnonzero(steps == step)
-        lat, lon = grid.boundaries(cells[mine], order, step=step)
-        centre = mid_lon[mine, None]
-        # Outlines run through the centres of the outermost cells of the finest order: half such a cell inside.
-        outward = 1.0 / (1.0 - 0.5 ** (grid.MAX_ORDER - order))
-        lat = np.clip(mid_lat[mine, None] + (lat - mid_lat[mine, None]) * outward, -90.0, 90.0)
-        lon = centre + (np.mod(lon - centre + 180.0, 360.0) - 180.0) * outward
-        at_pole = np.abs(lat) > _POLE_DEG
-        plain = ~at_pole.any(axis=1)
-        out += shapely.polygons(np.stack([lon[plain], lat[plain]], axis=-1)).tolist()
-        out += [_polar_outline(lat[i], lon[i], at_pole[i]) for i in np.flatnonzero(~plain)]
-    return out
+    lat, lon = outline_points(cells, order, step)
+    at_pole = np.abs(lat) > _POLE_DEG
+    plain = ~at_pole.any(axis=1)
+    out: list[BaseGeometry] = shapely.polygons(np.stack([lon[plain], lat[plain]], axis=-1)).tolist()
+    return out + [_polar_outline(lat[i], lon[i], at_pole[i]) for i in np.flatnonzero(~plain)]
 
 
 def _polar_outline(lat: Float[np.ndarray, " k"], lon: Float[np.ndarray, " k"], at_pole: np.ndarray) -> BaseGeometry:
@@ -150,19 +176,86 @@ def merged_outline(cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"]) 
         return MultiPolygon()
     cells, orders = compact(cells, orders)
     decimals = _decimals(int(orders.max()))
-    outlines: list[BaseGeometry] = []
-    for order in np.unique(orders).tolist():
-        for outline in cell_outlines(cells[orders == order], order):
-            west, _, east, _ = outline.bounds
-            outlines.append(outline if west >= -180.0 and east <= 180.0 else wrap_geometry(outline))
-    union = shapely.union_all(np.asarray(outlines, object), grid_size=10.0**-decimals)
-    parts = [p for p in shapely.get_parts(union).tolist() if p.geom_type == "Polygon" and p.area > 0.0]
-    return MultiPolygon([orient(_without_slivers(part)) for part in parts])
+    groups = [_united(cells[group], orders[group], decimals) for group in _groups(cells, orders)]
+    thinned = shapely.simplify(joined(groups), 0.01 * _size_deg(int(orders.max())))  # one by one: quick
+    clean = shapely.get_parts(shapely.set_precision(thinned, 10.0**-decimals))
+    whole = MultiPolygon([_without_slivers(part) for part in clean.tolist() if part.area > 0.0])
+    found = whole if whole.is_valid else shapely.union_all(shapely.make_valid(clean), grid_size=10.0**-decimals)
+    return MultiPolygon([orient(part) for part in shapely.get_parts(found).tolist() if part.area > 0.0])
+
+
+def _size_deg(order: int) -> float:
+    return float(grid.cell_size_km(order)) / 111.0
 
 
 def _decimals(order: int) -> int:
-    size_deg = float(grid.cell_size_km(order)) / 111.0
-    return min(max(math.ceil(-math.log10(size_deg / 100.0)), 3), 9)
+    return min(max(math.ceil(-math.log10(_size_deg(order) / 100.0)), 3), 9)
+
+
+def _groups(cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"]) -> list[Int[np.ndarray, " m"]]:
+    """Indices of cells that can be united at once: within a few orders, and apart those close to a pole.
+
+    Close to a pole the edges of cells bend so much in longitude and latitude that they need more points.
+    """
+    polar = np.empty(len(cells), bool)
+    for order in np.unique(orders).tolist():
+        mine = orders == order
+        polar[mine] = 90.0 - np.abs(grid.centres(cells[mine], order)[0]) < 20.0 * _size_deg(order)
+    key = 2 * ((orders.max() - orders) // _ORDERS_AT_ONCE) + polar
+    return [np.flatnonzero(key == k) for k in np.unique(key).tolist()]
+
+
+def _united(cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"], decimals: int) -> BaseGeometry:
+    """Union of cells of a few orders, all edges divided as finely as the finest, so that they meet point by point."""
+    import shapely
+
+    finest = int(orders.max())
+    lat = np.abs(grid.centres(cells[orders == finest], finest)[0])
+    bent = 8 if 90.0 - lat.min() < 20.0 * _size_deg(finest) else 2 if lat.max() > 41.0 and finest < 12 else 1
+    least = min(max(bent, 1 << min(max(6 - finest, 0), 5)), 1 << max(grid.MAX_ORDER - finest - 1, 0))
+    outlines: list[BaseGeometry] = []
+    for order in np.unique(orders).tolist():
+        outlines += cell_outlines(cells[orders == order], order, least << (finest - order))
+    inside = np.asarray([wrap_geometry(outline) for outline in outlines], object)
+    whole = shapely.get_type_id(inside) == _POLYGON
+    united = coverage_union(inside[whole], 10.0**-decimals)
+    return shapely.GeometryCollection(joined([united, *inside[~whole]]).tolist())
+
+
+def joined(groups: Sequence[BaseGeometry], grain: float | None = None) -> np.ndarray:
+    """Polygons of several geometries, those united that touch one of another geometry. Quick when few do."""
+    import shapely
+
+    parts, owner = shapely.get_parts(np.asarray(groups, object), return_index=True)
+    if len(groups) == 1:
+        return np.asarray(parts)
+    first, second = shapely.STRtree(parts).query(parts, predicate="intersects")
+    touching = np.unique(first[owner[first] != owner[second]])
+    if touching.size == 0:
+        return np.asarray(parts)
+    united = shapely.union_all(shapely.make_valid(parts[touching]), grid_size=grain)
+    return np.concatenate([np.delete(parts, touching), shapely.get_parts(united)])
+
+
+def coverage_union(polygons: np.ndarray, grain: float) -> BaseGeometry:
+    """Union of polygons that meet along whole edges, their points brought together on a grid of ``grain``.
+
+    Points that lie close to each other fall on one grid point unless they straddle its edge; the grid is set off
+    so that it does not happen to the round coordinates of cells. Where it does, the slow union serves.
+    """
+    import shapely
+
+    offset = 0.3719 * grain
+
+    def snap(xy: np.ndarray) -> np.ndarray:
+        return np.clip(np.round((xy + offset) / grain) * grain - offset, [-180.0, -90.0], [180.0, 90.0])
+
+    snapped = shapely.transform(polygons, snap)
+    snapped = snapped[shapely.area(snapped) > 0.0]
+    try:
+        return shapely.coverage_union_all(snapped)
+    except shapely.errors.GEOSException:
+        return shapely.union_all(shapely.make_valid(snapped), grid_size=grain)
 
 
 def _without_slivers(polygon: Any) -> Any:
