@@ -102,7 +102,9 @@ def to_sheet(geometry: BaseGeometry, window: Window) -> BaseGeometry:
     import shapely
 
     moved = shapely.transform(geometry, lambda xy: xy - [window.lon_deg, 0.0])
-    near = wrap_geometry(moved if shapely.is_valid(moved) else shapely.make_valid(moved))
+    parts = shapely.get_parts(moved)
+    parts = np.where(shapely.is_valid(parts), parts, shapely.make_valid(parts))
+    near = shapely.GeometryCollection([wrap_geometry(part) for part in parts.tolist()])
     longest = 2.0
     if not window.world:
         near = shapely.intersection(near, _clip_box(window))

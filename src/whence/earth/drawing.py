@@ -157,7 +157,7 @@ def region_on_sheet(region: CellRegion, window: Window, coarser: int = 0) -> str
         cells, orders = cells[near], orders[near]
     finest = max(grid.order_for_size_km(_CELL_PX * window.km_per_px) - coarser, 0)
     cells, orders = _at_most(cells, orders, finest)
-    return path_data(to_sheet(merged_outline(cells, orders), window)) if cells.size else ""
+    return path_data(to_sheet(merged_outline(cells, orders, valid=False), window)) if cells.size else ""
 
 
 def _at_most(

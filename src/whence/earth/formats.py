@@ -161,8 +161,13 @@ def wrap_geometry(geometry: BaseGeometry) -> BaseGeometry:
     return shapely.union_all(parts)
 
 
-def merged_outline(cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"]) -> MultiPolygon:
+def merged_outline(cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"], *, valid: bool = True) -> MultiPolygon:
     """Union of cells of mixed order as polygons in longitude, latitude.
+
+    Args:
+        cells: nested indices.
+        orders: order of each.
+        valid: make sure that the polygons neither touch along lines nor cross; for drawing it may be left out.
 
     Returns:
         Valid polygons within [−180, 180], outer rings counter-clockwise, coordinates rounded to about a
@@ -178,6 +183,8 @@ def merged_outline(cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"]) 
     decimals = _decimals(int(orders.max()))
     groups = [_united(cells[group], orders[group], decimals) for group in _groups(cells, orders)]
     thinned = shapely.simplify(joined(groups), 0.01 * _size_deg(int(orders.max())))  # one by one: quick
+    if not valid:
+        return MultiPolygon([part for part in thinned.tolist() if part.area > 0.0])
     clean = shapely.get_parts(shapely.set_precision(thinned, 10.0**-decimals))
     whole = MultiPolygon([_without_slivers(part) for part in clean.tolist() if part.area > 0.0])
     found = whole if whole.is_valid else shapely.union_all(shapely.make_valid(clean), grid_size=10.0**-decimals)
