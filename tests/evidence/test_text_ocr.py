@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -170,3 +171,24 @@ def test_settings_out_of_range_are_refused():
         Config(max_lines=-1)
     with pytest.raises(OptionError, match="detect_px"):
         Config(detect_px=10)
+
+
+CYRILLIC_FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")
+
+
+@pytest.mark.skipif("Cyrillic" not in str(tesseract.extra_languages()), reason="needs tesseract-ocr-script-cyrl")
+@pytest.mark.skipif(not CYRILLIC_FONT.exists(), reason="needs a font with Cyrillic letters: fonts-dejavu-core")
+def test_scripts_that_the_main_reader_does_not_know_are_read_by_tesseract():
+    image = Image.new("RGB", (900, 320), "white")
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.truetype(str(CYRILLIC_FONT), 60)
+    for row, text in enumerate(("Продукты", "Вулиця Хрещатик 15", "Київ")):
+        draw.text((40, 20 + row * 96), text, "black", font=font)
+    lines = read_text(View(np.asarray(image), image.size, "drawn", "0" * 64, "PNG"))
+    assert [line.text for line in lines] == ["Продукты", "Вулиця Хрещатик 15", "Київ"]
+    assert {line.script for line in lines} == {"Cyrl"}
+
+
+def test_greek_words_read_with_latin_letters_are_greek():
+    assert script_of(clean("ΦAPMAKEIO")) == "Grek"
+    assert clean("Athens Αθήνα OK") == "Athens Αθήνα OK"

@@ -86,11 +86,21 @@ def script_of(text: str) -> str:
     return min(counts, key=lambda s: (-counts[s], s)) if counts else "Zyyy"
 
 
+_GREEK_LOOKALIKES = str.maketrans("ABEZHIKMNOPTYXovu", "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧονυ")
+
+
+def _in_greek(word: str) -> str:
+    """A word with a Greek letter whose other letters all look like Greek ones, in Greek throughout."""
+    greek = any("\u0370" <= c <= "\u03ff" for c in word)
+    latin = [c for c in word if c.isascii() and c.isalpha()]
+    return word.translate(_GREEK_LOOKALIKES) if greek and all(ord(c) in _GREEK_LOOKALIKES for c in latin) else word
+
+
 def clean(text: str) -> str:
-    """Compose (NFC), drop control characters, and join runs of white space."""
+    """Compose (NFC), drop control characters, join runs of white space, and keep Greek words in Greek letters."""
     plain = "".join(" " if c.isspace() else c for c in text)
     plain = "".join(c for c in plain if unicodedata.category(c)[0] != "C")
-    return " ".join(unicodedata.normalize("NFC", plain).split())
+    return " ".join(_in_greek(word) for word in unicodedata.normalize("NFC", plain).split())
 
 
 def letters(text: str) -> int:

@@ -68,13 +68,19 @@ class _Reader:
     def __call__(self, rgb: UInt8[np.ndarray, "height width 3"]) -> list[tuple[str, float, Float[np.ndarray, "4 2"]]]:
         """Texts, confidences and corners in pixels."""
         with self._lock:
-            found: Any = self._engine(np.ascontiguousarray(rgb[:, :, ::-1]))
+            found: Any = self._engine(np.ascontiguousarray(rgb[:, :, ::-1]), use_det=True, use_cls=True, use_rec=True)
         if getattr(found, "txts", None) is None or getattr(found, "boxes", None) is None:
             return []
         return [
             (str(text), float(score), np.asarray(box, np.float64))
             for text, score, box in zip(found.txts, found.scores, found.boxes, strict=True)
         ]
+
+    def find(self, rgb: UInt8[np.ndarray, "height width 3"]) -> list[Float[np.ndarray, "4 2"]]:
+        """Corners in pixels of all that looks like text, also where nothing can be read."""
+        with self._lock:
+            found: Any = self._engine(np.ascontiguousarray(rgb[:, :, ::-1]), use_det=True, use_cls=False, use_rec=False)
+        return [] if found.boxes is None else [np.asarray(box, np.float64) for box in found.boxes]
 
 
 @lru_cache(maxsize=1)
@@ -125,14 +131,33 @@ def _read_crop(view: View, crop: tuple[int, int, int, int], reader: _Reader, con
     part = view.pixels[top:bottom, left:right]
     enlarged = _enlarged(part, config)
     scale_x, scale_y = part.shape[1] / enlarged.shape[1], part.shape[0] / enlarged.shape[0]
-    lines = []
-    for raw, score, corners in reader(enlarged):
-        text = clean(raw)
+
+    def box(corners: Float[np.ndarray, "4 2"]) -> Box:
         x = np.clip((corners[:, 0] * scale_x + left) / width, 0.0, 1.0)
         y = np.clip((corners[:, 1] * scale_y + top) / height, 0.0, 1.0)
-        box = Box(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
-        lines.append(TextLine(text, min(max(score, 0.0), 1.0), box))
+        return Box(float(x.min()), float(y.min()), float(x.max()), float(y.max()))
+
+    lines = [TextLine(clean(raw), min(max(score, 0.0), 1.0), box(corners)) for raw, score, corners in reader(enlarged)]
+    if tesseract.extra_languages():  # what the reader made nothing of may be in a script that it does not know
+        found = [box(corners) for corners in reader.find(enlarged)]
+        seen = [line.box for line in lines if line.box is not None]
+        lines += [TextLine("", 0.0, b) for b in found if all(_overlap(b, other) < 0.6 for other in seen)]
     return lines
+
+
+def _is_unsure(line: TextLine, aspect: float, config: Config) -> bool:
+    """Tell whether a line deserves a second reading: low confidence, or fewer characters than its box is wide.
+
+    Args:
+        line: what the main reader made of it.
+        aspect: width of the picture over its height.
+        config: thresholds.
+    """
+    if line.box is None:
+        return False
+    height = line.box.bottom - line.box.top
+    room = (line.box.right - line.box.left) * aspect / height if height > 0.0 else 0.0
+    return line.confidence < config.unsure_confidence or len(line.text) < 0.5 * room
 
 
 def _overlap(a: Box, b: Box) -> float:
@@ -156,7 +181,8 @@ def _second_reading(view: View, lines: list[TextLine], config: Config) -> list[T
     """Read again with tesseract those lines that the main reader was unsure of."""
     if not tesseract.extra_languages():
         return lines
-    unsure = [n for n, line in enumerate(lines) if line.confidence < config.unsure_confidence and line.box]
+    aspect = view.pixels.shape[1] / view.pixels.shape[0]
+    unsure = [n for n, line in enumerate(lines) if _is_unsure(line, aspect, config)]
 
     def size(n: int) -> float:
         box = lines[n].box

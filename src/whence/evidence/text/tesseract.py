@@ -15,14 +15,14 @@ from jaxtyping import UInt8
 from whence.evidence.text.lines import TextLine, clean, letters, script_of
 
 _TIMEOUT_S = 4.0
-_OTHER_SCRIPTS = {
+_OTHER_SCRIPTS = {  # script packs are named with their folder or without it, as the installation has them
     "rus", "ukr", "bel", "bul", "srp", "mkd", "kaz", "kir", "mon", "tgk",
     "ell", "ara", "fas", "urd", "pus", "heb", "yid", "hin", "mar", "nep", "ben", "asm", "pan", "guj", "ori",
     "tam", "tel", "kan", "mal", "sin", "tha", "lao", "khm", "mya", "bod", "kat", "hye", "amh", "kor",
-    "script/Cyrillic", "script/Greek", "script/Arabic", "script/Hebrew", "script/Devanagari", "script/Bengali",
-    "script/Thai", "script/Hangul", "script/Tamil", "script/Telugu", "script/Georgian", "script/Armenian",
-    "script/Khmer", "script/Lao", "script/Myanmar", "script/Sinhala", "script/Ethiopic", "script/Kannada",
-    "script/Malayalam", "script/Gujarati", "script/Gurmukhi", "script/Oriya",
+    "Cyrillic", "Greek", "Arabic", "Hebrew", "Devanagari", "Bengali",
+    "Thai", "Hangul", "Tamil", "Telugu", "Georgian", "Armenian",
+    "Khmer", "Lao", "Myanmar", "Sinhala", "Ethiopic", "Kannada",
+    "Malayalam", "Gujarati", "Gurmukhi", "Oriya",
 }  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def installed_languages() -> tuple[str, ...]:
 
 def extra_languages() -> tuple[str, ...]:
     """Installed packs for scripts that the main reader does not know."""
-    return tuple(pack for pack in installed_languages() if pack in _OTHER_SCRIPTS)
+    return tuple(pack for pack in installed_languages() if pack.removeprefix("script/") in _OTHER_SCRIPTS)
 
 
 def read_box(pixels: UInt8[np.ndarray, "height width 3"], line: TextLine) -> TextLine | None:
