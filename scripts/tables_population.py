@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import lru_cache
 
 import numpy as np
 
@@ -35,7 +34,7 @@ def build_population() -> Field:
 
     Each place gives its people to a Gaussian disc, drawn as a sunflower of equal shares. What a country has
     beyond its places is spread more widely, the same around each of its places. Shares that fall into the sea,
-    beyond the cells along the shore, are left out where some stay on land.
+    beyond the shore, are left out where some stay on land.
     """
     rows = places()
     lat, lon = np.asarray([r["latitude"] for r in rows]), np.asarray([r["longitude"] for r in rows])
@@ -65,7 +64,9 @@ def _rural(rows: list, people: np.ndarray) -> np.ndarray:
 def _spread(lat: np.ndarray, lon: np.ndarray, people: np.ndarray, sigma: np.ndarray) -> np.ndarray:
     """People in each cell of the finest order."""
     counts = np.zeros(grid.cell_count(FINEST_ORDER))
-    land = land_and_shore()
+    table = atlas()
+    lengths = np.diff(table.starts, append=counts.size)
+    land = np.repeat(table.country[table.atoms] >= 0, lengths)  # the shore included: beaches and quays have people
     ring = (np.arange(_POINTS) + 0.5) / _POINTS
     radius, bearing = np.sqrt(-2.0 * np.log1p(-ring)), np.degrees(np.arange(_POINTS) * np.pi * (3.0 - np.sqrt(5.0)))
     for start in range(0, lat.size, 20_000):
@@ -77,23 +78,6 @@ def _spread(lat: np.ndarray, lon: np.ndarray, people: np.ndarray, sigma: np.ndar
         share = people[part, None] * dry / dry.sum(axis=1, keepdims=True)
         counts += np.bincount(cells.ravel(), weights=share.ravel(), minlength=counts.size)
     return counts
-
-
-@lru_cache(maxsize=1)
-def land_and_shore() -> np.ndarray:
-    """Tell for each cell of the finest order whether it is land, or next to land: beaches and quays have people."""
-    table = atlas()
-    lengths = np.diff(table.starts, append=grid.cell_count(FINEST_ORDER))
-    land = np.repeat(table.country[table.atoms] >= 0, lengths)
-    blocks = land.reshape(-1, 4).sum(axis=1)
-    edge = np.flatnonzero(land & np.repeat((blocks > 0) & (blocks < 4), 4))
-    whole = np.flatnonzero(blocks == 4)
-    around = grid.neighbours(whole, FINEST_ORDER - 1)  # full blocks of four whose neighbours are not
-    rim = whole[((around >= 0) & (blocks[np.maximum(around, 0)] < 4)).any(axis=1)]
-    edge = np.concatenate([edge, grid.children(rim, FINEST_ORDER - 1, FINEST_ORDER).ravel()])
-    shore = grid.neighbours(edge, FINEST_ORDER)
-    land[shore[shore >= 0]] = True
-    return land
 
 
 def _partition(counts: np.ndarray) -> Partition:

@@ -25,14 +25,31 @@ def build_regions() -> tuple[dict[str, np.ndarray], np.ndarray]:
     edge = _edge_cells(shapes)
     country = _classify(shapes, edge)
     _keep_small(shapes, country)
+    share = _land_share(shapes, country, edge)
+    shore = _give_shore(country, edge)
     division, zone, tables = _by_nearest_place(shapes.codes, country)
-    marked = np.zeros(country.size, bool)
+    marked = shore.copy()
     marked[edge] = True
-    around = grid.neighbours(edge, TABLE_ORDER).ravel()
-    around = around[around >= 0]
-    marked[around[country[around] < 0]] = True
-    runs = _runs(country, division, zone, marked)
-    return runs | tables, _land_share(shapes, country, edge)
+    runs = _runs(country, division, zone, marked, shore)
+    return runs | tables, share
+
+
+def _give_shore(country: np.ndarray, edge: np.ndarray) -> np.ndarray:
+    """Give each sea cell next to land to the country that most of its neighbours are in; returns which they are.
+
+    Piers, beaches and harbours belong to the country, and outlines and cells are only so exact.
+    """
+    beside = np.unique(np.concatenate([edge, grid.neighbours(edge, TABLE_ORDER).ravel()]))
+    beside = beside[beside >= 0]
+    beside = beside[country[beside] < 0]
+    around = grid.neighbours(beside, TABLE_ORDER)
+    found = np.where(around >= 0, country[np.maximum(around, 0)], -1)
+    votes = np.where(found >= 0, (found[:, :, None] == found[:, None, :]).sum(axis=2), -1)
+    chosen = found[np.arange(len(found)), votes.argmax(axis=1)]
+    shore = np.zeros(country.size, bool)
+    shore[beside[chosen >= 0]] = True
+    country[beside] = chosen
+    return shore
 
 
 def _edge_cells(shapes: Outlines) -> np.ndarray:
@@ -181,10 +198,12 @@ def _iso6709(text: str) -> tuple[float, float]:
     return values[0], values[1]
 
 
-def _runs(country: np.ndarray, division: np.ndarray, zone: np.ndarray, marked: np.ndarray) -> dict[str, Any]:
+def _runs(
+    country: np.ndarray, division: np.ndarray, zone: np.ndarray, marked: np.ndarray, shore: np.ndarray
+) -> dict[str, Any]:
     key = (
         ((country.astype(np.int64) + 1) << 40) | ((division.astype(np.int64) + 1) << 20)
-        | ((zone.astype(np.int64) + 1) << 1) | marked
+        | ((zone.astype(np.int64) + 1) << 2) | (shore.astype(np.int64) << 1) | marked
     )  # fmt: skip
     first = np.flatnonzero(np.diff(key, prepend=-1))
     atoms, run_atom = np.unique(key[first], return_inverse=True)
@@ -193,7 +212,8 @@ def _runs(country: np.ndarray, division: np.ndarray, zone: np.ndarray, marked: n
         "run_atom": run_atom.astype(np.uint16),
         "atom_country": ((atoms >> 40) - 1).astype(np.int16),
         "atom_division": (((atoms >> 20) & 0xFFFFF) - 1).astype(np.int16),
-        "atom_timezone": (((atoms >> 1) & 0x7FFFF) - 1).astype(np.int16),
+        "atom_timezone": (((atoms >> 2) & 0x3FFFF) - 1).astype(np.int16),
+        "atom_shore": ((atoms >> 1) & 1).astype(bool),
         "atom_edge": (atoms & 1).astype(bool),
     }
 

@@ -51,7 +51,11 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class Atlas:
-    """The shipped table: runs of cells, each of one atom (country, division, zone, mark); −1 means sea."""
+    """The shipped table: runs of cells, each of one atom (country, division, zone, marks); −1 means sea.
+
+    Sea cells next to land (about 6 km wide) are the country's, marked as ``shore``; ``edge`` marks cells that a border
+    or coast passes through or beside.
+    """
 
     starts: Int[np.ndarray, " r"]
     atoms: Int[np.ndarray, " r"]
@@ -59,6 +63,7 @@ class Atlas:
     division: Int[np.ndarray, " a"]
     timezone: Int[np.ndarray, " a"]
     edge: Bool[np.ndarray, " a"]
+    shore: Bool[np.ndarray, " a"]
     regions: Mapping[RegionLevel, tuple[Region, ...]]
 
     @staticmethod
@@ -83,6 +88,7 @@ class Atlas:
             table["atom_division"].astype(np.int64),
             table["atom_timezone"].astype(np.int64),
             table["atom_edge"].astype(bool),
+            table["atom_shore"].astype(bool),
             listed,
         )
 

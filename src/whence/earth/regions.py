@@ -115,6 +115,10 @@ class RegionTable:
         """Index into `codes` of the region of the table's cell at each point, −1 at sea; no outline is read."""
         return np.asarray(self._run_region[self._atlas.runs_at(lat_deg, lon_deg)])
 
+    def of_cells(self, cells: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
+        """Index into `codes` of each cell of `TABLE_ORDER` by the table alone, −1 at sea."""
+        return np.asarray(self._run_region[np.searchsorted(self._atlas.starts, cells, side="right") - 1])
+
     def at(self, lat_deg: Numbers, lon_deg: Numbers) -> np.ndarray:
         """Code of the region at each point (array of strings), empty at sea; see `indices_at`."""
         codes = np.asarray([*self.codes, ""])
@@ -225,12 +229,8 @@ class RegionTable:
         np.subtract.at(sums, self._run_region[runs] + 1, mass[fine])
         np.add.at(sums, found + 1, mass[fine])
 
-    def of_cells(self, cells: Int[np.ndarray, " n"]) -> Int[np.ndarray, " n"]:
-        """Index into `codes` of each cell of `TABLE_ORDER` by the table alone, −1 at sea."""
-        return np.asarray(self._run_region[np.searchsorted(self._atlas.starts, cells, side="right") - 1])
-
     def cells(self, code: str, order: int) -> Int[np.ndarray, " n"]:
-        """Cells of an order that hold any part of a region, ascending.
+        """Cells of an order that hold any part of a region, the sea along its shore included, ascending.
 
         Orders finer than the table give the descendants of the table's cells.
 
@@ -252,9 +252,9 @@ class RegionTable:
         return outlines().polygon(code) if self.level is RegionLevel.COUNTRY else None
 
     def areas_km2(self) -> dict[str, float]:
-        """Area of each region's cells, km²."""
+        """Area of each region's cells without the sea along its shore, km²."""
         ends = np.append(self._atlas.starts[1:], grid.cell_count(TABLE_ORDER))
-        lengths = (ends - self._atlas.starts).astype(float)
+        lengths = np.where(self._atlas.shore[self._atlas.atoms], 0.0, (ends - self._atlas.starts).astype(float))
         cells = np.bincount(self._run_region + 1, weights=lengths, minlength=len(self) + 1)[1:]
         area = float(grid.cell_area_km2(TABLE_ORDER))
         return {code: float(n) * area for code, n in zip(self.codes, cells, strict=True)}

@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
-from jaxtyping import Int
 
 from whence.core.errors import ConstraintError, InputError
-from whence.earth import grid
 from whence.earth.coordinates import point
 from whence.earth.field import Field
 from whence.earth.parsing import parse_point
-from whence.earth.regions import TABLE_ORDER, RegionLevel, RegionTable, regions
+from whence.earth.regions import TABLE_ORDER, RegionLevel, regions
 from whence.earth.shapes import cells_field, disc_field, polygon_field
 from whence.evidence.types import Claim, EvidenceSource
 from whence.samples.view import Query
@@ -133,11 +131,7 @@ def _area_field(name: str, inside: float, outside: float) -> Field:
     if Path(name).suffix.lower() in {".geojson", ".json"}:
         return polygon_field(read_geojson(Path(name)), inside=inside, outside=outside)
     level, code = _named_area(name)
-    table = regions(level)
-    cells = table.cells(code, TABLE_ORDER)
-    if inside > outside:
-        cells = _with_coast(cells, table)
-    return cells_field(cells, TABLE_ORDER, inside=inside, outside=outside)
+    return cells_field(regions(level).cells(code, TABLE_ORDER), TABLE_ORDER, inside=inside, outside=outside)
 
 
 def _named_area(name: str) -> tuple[RegionLevel, str]:
@@ -151,15 +145,6 @@ def _named_area(name: str) -> tuple[RegionLevel, str]:
         raise ConstraintError(
             f"{name!r} is no country, no first-level division (such as US.NV) and no GeoJSON file. {error}"
         ) from error
-
-
-def _with_coast(cells: Int[np.ndarray, " n"], table: RegionTable) -> Int[np.ndarray, " m"]:
-    """The cells and the sea next to them: a photo from a pier or a beach is still taken in the country."""
-    parent, count = np.unique(grid.parents(cells, TABLE_ORDER, TABLE_ORDER - 1), return_counts=True)
-    edge = cells[np.isin(grid.parents(cells, TABLE_ORDER, TABLE_ORDER - 1), parent[count < 4])]
-    around = np.setdiff1d(grid.neighbours(edge, TABLE_ORDER), cells)
-    around = around[around >= 0]
-    return np.union1d(cells, around[table.of_cells(around) < 0])
 
 
 def _near(text: str) -> Constraint:
