@@ -27,13 +27,13 @@ import numpy as np
 
 from whence.earth.field import LN2, Field
 from whence.earth.regions import RegionLevel, regions
+from whence.estimate.fuse import fuse
 from whence.evidence.prior import prior_field
 from whence.evidence.text.config import Config
 from whence.evidence.text.lines import TextLine, letters
 from whence.evidence.text.ocr import read_text
 from whence.evidence.text.source import claims_of
 from whence.evidence.types import Box, Claim, Evidence
-from whence.locate.fuse import fuse
 from whence.samples.reader import read_view
 
 SHARED = Path(os.environ.get("WHENCE_SHARED", Path(__file__).resolve().parents[1].parent / "shared"))

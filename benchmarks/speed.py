@@ -22,8 +22,8 @@ import numpy as np
 
 from whence.earth.field import Field
 from whence.earth.partition import Partition
+from whence.estimate.fuse import fuse
 from whence.evidence.types import Claim, Evidence
-from whence.locate.fuse import fuse
 from whence.pipeline import Locator, Options
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples" / "make_pictures.py"

@@ -14,9 +14,9 @@ import click
 from whence.cli.exits import EXITS
 from whence.cli.main import program
 from whence.core.config import Setting, settings
+from whence.estimate.estimate import Config as EstimateConfig
 from whence.evidence.prior import Config as PriorConfig
 from whence.evidence.run import sources
-from whence.locate.estimate import Config as EstimateConfig
 from whence.pipeline import Options, config_of
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"

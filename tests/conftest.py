@@ -9,9 +9,9 @@ import pytest
 
 from whence.earth.field import Field
 from whence.earth.regions import RegionLevel, regions
+from whence.estimate.estimate import estimate
+from whence.estimate.types import Estimate, QueryInfo
 from whence.evidence.types import Box, Claim, Evidence
-from whence.locate.estimate import estimate
-from whence.locate.types import Estimate, QueryInfo
 
 VERSIONS = {"whence": "0.1.0", "tables": "0123456789ab", "configuration": "ba9876543210"}
 HOSTILE = '<script>alert(1)</script> & "Ωmega" \x1b[31m'

@@ -19,20 +19,21 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from whence.core.errors import WhenceError
     from whence.earth.field import Field
+    from whence.estimate.types import Estimate
     from whence.explain.contrast import contrast
-    from whence.locate.types import Estimate
     from whence.pipeline import Locator, Options, locate
 
 __version__ = "0.1.0"
 __all__ = ["Estimate", "Field", "Locator", "Options", "WhenceError", "contrast", "locate"]
 
 _HOMES = {
-    "Estimate": "whence.locate.types",
+    "Estimate": "whence.estimate.types",
     "Field": "whence.earth.field",
     "Locator": "whence.pipeline",
     "Options": "whence.pipeline",
     "WhenceError": "whence.core.errors",
     "contrast": "whence.explain.contrast",
+    "locate": "whence.pipeline",
 }
 
 

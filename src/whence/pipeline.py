@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from whence import __version__
 from whence.core.config import build, fingerprint
 from whence.core.errors import OptionError, unknown_name
+from whence.estimate.coarsen import LEVELS, coarsen
+from whence.estimate.estimate import Config as EstimateConfig
+from whence.estimate.estimate import estimate
+from whence.estimate.types import Estimate, QueryInfo
 from whence.evidence.constraints import Constraint, Constraints, parse_constraints
 from whence.evidence.prior import Config as PriorConfig
 from whence.evidence.prior import prior_field
 from whence.evidence.run import gather, sources
 from whence.evidence.types import EvidenceSource
-from whence.locate.coarsen import LEVELS, coarsen
-from whence.locate.estimate import Config as EstimateConfig
-from whence.locate.estimate import estimate
-from whence.locate.types import Estimate, QueryInfo
 from whence.samples.view import Metadata, Query, View
 
 if TYPE_CHECKING:

@@ -57,7 +57,7 @@ def test_a_picture_is_answered_and_its_line_says_what_shaped_it(tmp_path, locato
     assert record["query"]["name"] == "my name"
     assert record["point"]["lat_deg"] == pytest.approx(34.69, abs=0.001)
     assert record["versions"]["run"] == run_fingerprint(locator, None)
-    schema = json.loads((files("whence.locate") / "estimate.schema.json").read_text())
+    schema = json.loads((files("whence.estimate") / "estimate.schema.json").read_text())
     jsonschema.validate(record, schema)
     assert "Japan" in outcome.text
 

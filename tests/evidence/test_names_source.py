@@ -5,10 +5,10 @@ import pytest
 
 from whence.core.errors import OptionError
 from whence.earth.regions import RegionLevel, regions
+from whence.estimate.fuse import fuse
 from whence.evidence.names import Config, Names, resolve
 from whence.evidence.prior import prior_field
 from whence.evidence.types import Evidence
-from whence.locate.fuse import fuse
 from whence.samples.view import Metadata, PlaceName, Query, Tagged, View
 
 

@@ -6,13 +6,13 @@ import pytest
 from whence.earth.countries import countries
 from whence.earth.field import LN2, Field
 from whence.earth.regions import RegionLevel, regions
+from whence.estimate.fuse import fuse
 from whence.evidence.prior import prior_field
 from whence.evidence.text import domains, language, money, phones, plates, postcodes, roadsigns, streets, toponyms
 from whence.evidence.text.config import Config
 from whence.evidence.text.lines import TextLine
 from whence.evidence.text.source import claims_of
 from whence.evidence.types import Box, Evidence
-from whence.locate.fuse import fuse
 
 CONFIG = Config()
 

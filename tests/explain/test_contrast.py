@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from whence.core.errors import CoordinateError, InputError
 from whence.earth.coordinates import Point
 from whence.earth.field import LN2, Field
+from whence.estimate.estimate import estimate
+from whence.estimate.types import QueryInfo
 from whence.evidence.types import Claim, Evidence
 from whence.explain.contrast import contrast
-from whence.locate.estimate import estimate
-from whence.locate.types import QueryInfo
 
 places = st.builds(Point, st.floats(-90, 90), st.floats(-180, 179.9))
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from whence.estimate.render import to_dict
 from whence.explain.report import IndexRow, index_row, render_report, write_index, write_report
 from whence.explain.report.page import source_hash
-from whence.locate.render import to_dict
 from whence.samples.view import Query, View
 
 KINDS = ("sharp", "wide", "nothing", "fiji", "pole")

@@ -141,7 +141,7 @@ def file_sha256(path: str | None) -> str | None:
 
 def process(locator: Locator, task: Task, job: Job) -> Outcome:
     """Locate one picture and write its products. Whatever goes wrong with it becomes its failure."""
-    from whence.locate.render import to_dict, to_text
+    from whence.estimate.render import to_dict, to_text
 
     run = run_fingerprint(locator, task.text)
     if job.problem is not None:

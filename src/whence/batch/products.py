@@ -13,7 +13,7 @@ from whence.core.errors import OptionError
 
 if TYPE_CHECKING:
     from whence.batch.jobs import Job
-    from whence.locate.types import Estimate
+    from whence.estimate.types import Estimate
     from whence.samples.view import Query
 
 _ENDINGS = {"report": (".html", ".htm"), "geojson": (".geojson", ".json"), "kml": (".kml",)}

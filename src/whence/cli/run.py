@@ -15,7 +15,7 @@ from whence.batch.results import Held, ResultsFile
 from whence.cli.exits import Exit
 from whence.cli.interrupt import graceful_interrupt
 from whence.cli.progress import ProgressBar
-from whence.locate.wording import one_line
+from whence.estimate.wording import one_line
 from whence.pipeline import Locator
 
 _NAMED_FAILURES = 20

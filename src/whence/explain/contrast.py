@@ -13,8 +13,8 @@ from typing import Any
 from whence.core.errors import InputError
 from whence.earth.coordinates import Point, point
 from whence.earth.field import LN2, Field
-from whence.locate import wording
-from whence.locate.types import Candidate, Estimate
+from whence.estimate import wording
+from whence.estimate.types import Candidate, Estimate
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 from whence.earth.coordinates import bounds_of_disc
 from whence.earth.formats import Feature, features_to_geojson, features_to_kml, field_to_geotiff, region_geometry
+from whence.estimate import wording
+from whence.estimate.render import SCHEMA
+from whence.estimate.types import Estimate
 from whence.explain.rationale import rationale
-from whence.locate import wording
-from whence.locate.render import SCHEMA
-from whence.locate.types import Estimate
 
 _RASTER_PX = 1000
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from whence.locate import wording
-from whence.locate.types import ClaimEntry, Estimate, LedgerEntry
+from whence.estimate import wording
+from whence.estimate.types import ClaimEntry, Estimate, LedgerEntry
 
 _TOLD_BITS = 0.5
 _SEVERAL_KM = 25.0

@@ -10,8 +10,8 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
+from whence.estimate import wording
 from whence.explain.report.page import asset, policy
-from whence.locate import wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class IndexRow:
 
 
 def index_row(result: Mapping[str, Any], report: str) -> IndexRow:
-    """Return the row of a result as `whence.locate.render.to_dict` writes it.
+    """Return the row of a result as `whence.estimate.render.to_dict` writes it.
 
     Args:
         result: plain JSON values of one answer.

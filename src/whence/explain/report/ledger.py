@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
+from whence.estimate import wording
+from whence.estimate.types import Candidate, ClaimEntry, Estimate, LedgerEntry, Without
 from whence.explain.report.picture import numbered_claims
-from whence.locate import wording
-from whence.locate.types import Candidate, ClaimEntry, Estimate, LedgerEntry, Without
 
 _WIDTH, _HEIGHT = 200.0, 26.0
 

@@ -18,9 +18,9 @@ from whence.earth.drawing import (
     window_masses,
 )
 from whence.earth.projection import Window
-from whence.locate import wording
-from whence.locate.render import map_markers
-from whence.locate.types import Estimate
+from whence.estimate import wording
+from whence.estimate.render import map_markers
+from whence.estimate.types import Estimate
 
 _STEP_PX = 7  # odd, so that the middle of the sheet is not where four squares meet
 _SMALLEST = 1e-8

@@ -12,6 +12,9 @@ from pathlib import Path
 from string import Template
 
 from whence.earth.drawing import MAP_CSS
+from whence.estimate import wording
+from whence.estimate.render import to_dict
+from whence.estimate.types import Estimate
 from whence.explain.rationale import rationale
 from whence.explain.report.ledger import ledger_section
 from whence.explain.report.maps import map_section
@@ -22,9 +25,6 @@ from whence.explain.report.sections import (
     provenance_section,
     regions_section,
 )
-from whence.locate import wording
-from whence.locate.render import to_dict
-from whence.locate.types import Estimate
 from whence.samples.view import Query, View
 
 

@@ -9,8 +9,8 @@ from html import escape
 
 import numpy as np
 
-from whence.locate import wording
-from whence.locate.types import ClaimEntry, Estimate
+from whence.estimate import wording
+from whence.estimate.types import ClaimEntry, Estimate
 from whence.samples.view import View
 
 _LONGEST_PX = 1280

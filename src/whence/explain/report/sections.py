@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from html import escape
 
+from whence.estimate import wording
+from whence.estimate.types import Estimate, RegionProbability
 from whence.explain.contrast import Contrast, contrast
-from whence.locate import wording
-from whence.locate.types import Estimate, RegionProbability
 
 _LEVELS = (("country", "Countries"), ("region", "First-level divisions"), ("place", "Around these places"))
 

@@ -10,8 +10,8 @@ from whence.core.errors import unknown_name
 from whence.earth.coordinates import Point
 from whence.earth.field import Field
 from whence.earth.places import gazetteer
-from whence.locate.places import label, naming_place
-from whence.locate.types import (
+from whence.estimate.places import label, naming_place
+from whence.estimate.types import (
     Candidate,
     ClaimEntry,
     CredibleRegion,

@@ -9,13 +9,13 @@ from whence.core.errors import ConstraintError, OptionError
 from whence.earth.coordinates import Point, distance_km
 from whence.earth.field import LN2, Field
 from whence.earth.partition import Partition
+from whence.estimate.coarsen import coarsen
+from whence.estimate.estimate import Config, estimate
+from whence.estimate.fuse import fuse
+from whence.estimate.peaks import error_quantiles_km, mass_within, peaks
+from whence.estimate.types import QueryInfo
 from whence.evidence.prior import prior_field
 from whence.evidence.types import Claim, Evidence
-from whence.locate.coarsen import coarsen
-from whence.locate.estimate import Config, estimate
-from whence.locate.fuse import fuse
-from whence.locate.peaks import error_quantiles_km, mass_within, peaks
-from whence.locate.types import QueryInfo
 
 INFO = QueryInfo("test.jpg")
 PARIS, BERLIN, LYON = (48.8566, 2.3522), (52.52, 13.405), (45.764, 4.8357)

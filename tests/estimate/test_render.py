@@ -7,11 +7,11 @@ from importlib.resources import files
 
 import pytest
 
-from whence.locate import wording
-from whence.locate.render import SCHEMA, map_markers, to_dict, to_notebook_html, to_text
+from whence.estimate import wording
+from whence.estimate.render import SCHEMA, map_markers, to_dict, to_notebook_html, to_text
 
 KINDS = ("sharp", "wide", "nothing", "fiji", "pole")
-SCHEMA_TEXT = (files("whence.locate") / "estimate.schema.json").read_text(encoding="utf-8")
+SCHEMA_TEXT = (files("whence.estimate") / "estimate.schema.json").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("kind", KINDS)

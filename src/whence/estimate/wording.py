@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from whence.locate.types import Candidate, Estimate, LedgerEntry, RegionProbability
+from whence.estimate.types import Candidate, Estimate, LedgerEntry, RegionProbability
 
 NOT_POSSIBLE = "ruled out"
 

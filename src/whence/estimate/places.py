@@ -9,8 +9,8 @@ from whence.earth.coordinates import Point
 from whence.earth.field import Field
 from whence.earth.places import NearPlace, gazetteer
 from whence.earth.regions import RegionLevel, regions
-from whence.locate.peaks import Peak
-from whence.locate.types import Candidate, RegionProbability
+from whence.estimate.peaks import Peak
+from whence.estimate.types import Candidate, RegionProbability
 
 _PLACE_LEAVES = 512
 _PLACE_ORDER = 11

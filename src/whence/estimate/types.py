@@ -198,16 +198,16 @@ class Estimate:
 
     def to_dict(self) -> dict[str, object]:
         """The answer as plain JSON values (``docs/json.md`` has the schema)."""
-        from whence.locate.render import to_dict
+        from whence.estimate.render import to_dict
 
         return to_dict(self)
 
     def __str__(self) -> str:
-        from whence.locate.render import to_text
+        from whence.estimate.render import to_text
 
         return to_text(self)
 
     def _repr_html_(self) -> str:
-        from whence.locate.render import to_notebook_html
+        from whence.estimate.render import to_notebook_html
 
         return to_notebook_html(self)

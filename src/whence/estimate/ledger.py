@@ -15,9 +15,9 @@ import numpy as np
 
 from whence.earth.coordinates import Point, distance_km
 from whence.earth.field import LN2, Field
+from whence.estimate.peaks import mass_within, peaks
+from whence.estimate.types import Candidate, ClaimEntry, Ledger, LedgerEntry, Without
 from whence.evidence.types import Claim, Evidence
-from whence.locate.peaks import mass_within, peaks
-from whence.locate.types import Candidate, ClaimEntry, Ledger, LedgerEntry, Without
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def build_ledger(
         answer: the answer.
         runner_up: the second candidate, if any.
         radius_km: radius around the answer that holds half of the belief.
-        order: scale of the peaks, the same for every removal (`whence.locate.peaks.peak_order`).
+        order: scale of the peaks, the same for every removal (`whence.estimate.peaks.peak_order`).
     """
     lifted = [[_part(claim, item, total) for claim in item.claims] for item in evidence]
     parts = tuple(part for row in lifted for part in row if part is not None)

@@ -11,8 +11,8 @@ from html import escape
 from typing import Any
 
 from whence.earth.drawing import Marker, draw_map
-from whence.locate import wording
-from whence.locate.types import Candidate, ClaimEntry, Estimate, LedgerEntry, Without
+from whence.estimate import wording
+from whence.estimate.types import Candidate, ClaimEntry, Estimate, LedgerEntry, Without
 
 SCHEMA = "whence.estimate/1"
 """Name and version of the layout that `to_dict` writes; ``estimate.schema.json`` beside this file defines it."""

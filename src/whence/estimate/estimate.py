@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from whence.earth.coordinates import Point
 from whence.earth.field import Field
+from whence.estimate.ledger import build_ledger
+from whence.estimate.peaks import error_quantiles_km, peak_order, peaks
+from whence.estimate.places import candidate, region_probabilities
+from whence.estimate.types import CredibleRegion, Estimate, QueryInfo
 from whence.evidence.types import Evidence
-from whence.locate.ledger import build_ledger
-from whence.locate.peaks import error_quantiles_km, peak_order, peaks
-from whence.locate.places import candidate, region_probabilities
-from whence.locate.types import CredibleRegion, Estimate, QueryInfo
 
 
 @dataclass(frozen=True)
