@@ -79,8 +79,8 @@ def _ring(ring: Any, *, closed: bool) -> str:
     if len(tenths) < (3 if closed else 2):
         return ""
     steps = np.diff(tenths, axis=0)
-    moves = "".join(_pair(dx, dy) for dx, dy in steps.tolist())
-    return f"M{_tenth(tenths[0, 0])} {_tenth(tenths[0, 1])}l{moves.lstrip()}{'Z' if closed else ''}"
+    moves = "".join([_pair(dx, dy) for dx, dy in steps.tolist()])
+    return f"M{_tenth(int(tenths[0, 0]))} {_tenth(int(tenths[0, 1]))}l{moves.lstrip()}{'Z' if closed else ''}"
 
 
 def _pair(dx: int, dy: int) -> str:
@@ -88,7 +88,7 @@ def _pair(dx: int, dy: int) -> str:
     return f"{'' if first[0] == '-' else ' '}{first}{'' if second[0] == '-' else ' '}{second}"
 
 
-def _tenth(value: int) -> str:
+def _tenth(value: int | np.integer) -> str:
     whole, rest = divmod(abs(int(value)), 10)
     digits = f"{whole if whole or not rest else ''}{f'.{rest}' if rest else ''}"
     return f"-{digits}" if value < 0 else digits

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import final
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Int, Integer
 
 from whence.earth.tables import read_arrays
 
@@ -23,7 +23,7 @@ class NameIndex:
         places: indices of places, name after name.
     """
 
-    def __init__(self, text: bytes, counts: Int[np.ndarray, " n"], places: Int[np.ndarray, " m"]) -> None:
+    def __init__(self, text: bytes, counts: Integer[np.ndarray, " n"], places: Integer[np.ndarray, " m"]) -> None:
         self._text = text
         breaks = np.flatnonzero(np.frombuffer(text, np.uint8) == _NEWLINE)
         self._starts = np.concatenate([[0], breaks + 1])

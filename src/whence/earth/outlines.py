@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from shapely.geometry import MultiPolygon, Polygon
     from shapely.geometry.base import BaseGeometry
 
-Ring = Float[np.ndarray, "n 2"]
+Ring = Float[np.ndarray, "_ 2"]
 
 
 def unwrap_ring(ring: Ring) -> Ring:

@@ -10,13 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from whence.core.arrays import FloatArray
 from whence.earth import grid
 from whence.earth.coordinates import wrap_lon_deg
-
-FloatArray = Float[np.ndarray, "..."]
 
 _A1, _A2, _A3, _A4 = 1.340264, -0.081106, 0.000893, 0.003796
 _M = np.sqrt(3.0) / 2.0

@@ -134,7 +134,10 @@ class RegionTable:
         found = np.where(exact < 0, -1, self._atlas.of(self.level)[atoms])
         other = np.flatnonzero((exact >= 0) & (exact != self._atlas.country[atoms]))
         if other.size:
-            found[other] = [self._by_place(*row) for row in zip(lat[other], lon[other], exact[other], strict=True)]
+            found[other] = [
+                self._by_place(*row)
+                for row in zip(lat[other].tolist(), lon[other].tolist(), exact[other].tolist(), strict=True)
+            ]
         return found
 
     def _by_place(self, lat: float, lon: float, country: int) -> int:
