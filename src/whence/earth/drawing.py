@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from html import escape
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from whence.earth import grid
-from whence.earth.basemap import INSET_PX, graticule, land_paths, path_data, sphere_path, to_sheet, towns
+from whence.earth.basemap import INSET_PX, graticule, land_paths, sphere_path, towns
 from whence.earth.coordinates import distance_km
-from whence.earth.field import CellRegion, Field
-from whence.earth.formats import merged_outline
+from whence.earth.field import Field
 from whence.earth.projection import Window
+from whence.earth.shading import coarsened, drawn_order, region_paths, untied
 
 SHADES = (0.99, 0.9, 0.75, 0.5, 0.25)
 """Shares of the belief inside the shades, the palest first."""
@@ -33,9 +33,6 @@ NARROWEST_KM = 40.0
 """No map shows less than this from its middle to its upper edge: coast, borders and towns give the context."""
 
 _BAR_KM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
-_CELL_PX = 1.45
-_PLATEAU = 0.03  # share of the Earth from which cells of equal density count as a plateau
-_MOST_BYTES = 320_000
 
 MAP_CSS = """
 .wm{--wm-sea:#e6edf2;--wm-land:#fbfaf6;--wm-border:#a9b3ba;--wm-grid:#cbd6dd;--wm-ink:#1d2730;--wm-soft:#5b6873;
@@ -125,51 +122,9 @@ def central_meridian_deg(belief: Field) -> float:
     return lon if abs(lon) > 60.0 else 0.0
 
 
-def _untied(belief: Field, level: float) -> CellRegion:
-    """Credible region that cuts no large plateau in two.
-
-    Where many cells share one density (the uniform part of a mixture), which of them belong to the smallest
-    region is arbitrary: such a plateau is left out, a small one is taken whole.
-    """
-    region = belief.credible_region(level)
-    lowest = float(belief.values[region.index].min())
-    tied = np.abs(belief.values - lowest) <= 1e-9
-    if np.count_nonzero(tied[region.index]) == np.count_nonzero(tied):
-        return region
-    whole = float(belief.partition.fractions[tied].sum()) <= _PLATEAU
-    index = np.flatnonzero(belief.values >= lowest - 1e-9 if whole else belief.values > lowest + 1e-9)
-    area = float(belief.partition.areas_km2[index].sum())
-    return CellRegion(belief.partition, index, float(belief.mass[index].sum()), area)
-
-
 def shaded_share(belief: Field) -> float:
     """Share of a belief that the palest shade holds: less than 99 % where a wide plateau stays unshaded."""
-    return _untied(belief, max(SHADES)).mass
-
-
-def region_on_sheet(region: CellRegion, window: Window, coarser: int = 0) -> str:
-    """Path data of a region; cells finer than a pixel are taken at the size of one."""
-    partition = region.partition
-    cells, orders = partition.cells[region.index], partition.orders[region.index].astype(np.int64)
-    if not window.world:
-        gap = grid.chord_km(partition.vectors[region.index], grid.unit_vectors(window.lat_deg, window.lon_deg))
-        near = gap <= window.reach_km + 1.2 * grid.cell_size_km(orders)
-        cells, orders = cells[near], orders[near]
-    finest = max(grid.order_for_size_km(_CELL_PX * window.km_per_px) - coarser, 0)
-    cells, orders = _at_most(cells, orders, finest)
-    return path_data(to_sheet(merged_outline(cells, orders, valid=False), window)) if cells.size else ""
-
-
-def _at_most(
-    cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"], finest: int
-) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
-    """Replace cells finer than an order by those of that order which hold them."""
-    fine = orders > finest
-    parents = np.unique(cells[fine] >> (2 * (orders[fine] - finest)))
-    return (
-        np.concatenate([cells[~fine], parents]),
-        np.concatenate([orders[~fine], np.full(parents.size, finest, np.int64)]),
-    )
+    return untied(belief, max(SHADES)).mass
 
 
 def window_masses(belief: Field, window: Window, step_px: int) -> Float[np.ndarray, "rows columns"]:
@@ -271,12 +226,9 @@ def _ground_layers(window: Window, belief: Field, ident: str) -> tuple[str, ...]
 
 
 def _belief_layers(window: Window, belief: Field) -> tuple[str, str]:
-    regions = {level: _untied(belief, level) for level in SHADES}
-    paths: dict[float, str] = {}
-    for coarser in range(4):
-        paths = {level: region_on_sheet(region, window, coarser) for level, region in regions.items()}
-        if sum(map(len, paths.values())) <= _MOST_BYTES:
-            break
+    shown = coarsened(belief, drawn_order(window))
+    regions = {level: untied(shown, level) for level in SHADES}
+    paths = dict(zip(regions, region_paths(list(regions.values()), window), strict=True))
     held = {level: min(region.mass, level) for level, region in regions.items()}
     shades = "".join(
         f'<path class="wm-b{i + 1}" data-level="{held[level]:.3g}" fill-rule="evenodd" d="{paths[level]}"/>'
