@@ -21,8 +21,8 @@ class Config:
 
     top: int = 5
     "How many candidates, and regions of each level, are given."
-    max_area_km2: float = 5_000_000.0
-    "Abstain when the 90 % credible region is larger than this (about half of Europe), km²."
+    max_p50_km: float = 1000.0
+    "Abstain when less than half of the belief lies within this distance of the answer, km."
     min_gain_bits: float = 1.0
     "Abstain when the evidence sharpens the prior by less than this, bits."
 
@@ -69,7 +69,7 @@ def estimate(
     ledger = build_ledger(
         prior, evidence, total, answer, found[1] if len(found) > 1 else None, radius_km=p50, order=order
     )
-    reason = _abstention(belief, prior, credible[1].area_km2, config)
+    reason = _abstention(belief, prior, p50, config)
     done = time.perf_counter()
     return Estimate(
         query=query,
@@ -94,16 +94,16 @@ def estimate(
     )
 
 
-def _abstention(belief: Field, prior: Field, area90_km2: float, config: Config) -> str | None:
-    gain = belief.information_gain_bits(prior)
+def _abstention(belief: Field, prior: Field, p50_km: float, config: Config) -> str | None:
+    gain = max(belief.information_gain_bits(prior), 0.0)
     if gain < config.min_gain_bits:
         return (
             f"nothing was found that says where this is: the evidence sharpens the prior by {gain:.1f} bits, "
             f"less than {config.min_gain_bits:g}"
         )
-    if area90_km2 > config.max_area_km2:
+    if p50_km > config.max_p50_km:
         return (
-            f"the 90 % region covers {area90_km2 / 1e6:.1f} million km², more than "
-            f"{config.max_area_km2 / 1e6:g} million: read it as a region, not as a place"
+            f"less than half of the belief lies within {config.max_p50_km:,.0f} km of the best guess (half lies within "
+            f"{p50_km:,.0f} km): read the regions, not the point"
         )
     return None
