@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from whence.earth import grid
-from whence.earth.basemap import INSET_PX, graticule, land_paths, sphere_path, towns
+from whence.earth.basemap import INSET_PX, Town, graticule, land_paths, sphere_path, towns
 from whence.earth.coordinates import distance_km
 from whence.earth.field import Field
 from whence.earth.projection import Window
@@ -32,6 +32,10 @@ WIDE_KM = 2500.0
 NARROWEST_KM = 40.0
 """No map shows less than this from its middle to its upper edge: coast, borders and towns give the context."""
 
+TALL = 0.55
+"""Height of a map of a part of the Earth over its width, where nothing else is asked for."""
+
+_PIN_PX = 14.0
 _BAR_KM = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 
 MAP_CSS = """
@@ -83,7 +87,7 @@ class Marker:
     title: str
 
 
-def choose_window(belief: Field, lat_deg: float, lon_deg: float, *, width_px: int = 960) -> Window:
+def choose_window(belief: Field, lat_deg: float, lon_deg: float, *, width_px: int = 960, tall: float = TALL) -> Window:
     """The map that shows a belief best: the world if it is wide, else the surroundings of the answer.
 
     Args:
@@ -91,17 +95,20 @@ def choose_window(belief: Field, lat_deg: float, lon_deg: float, *, width_px: in
         lat_deg: latitude of the answer.
         lon_deg: longitude of the answer.
         width_px: width of the sheet.
+        tall: height of a map of a part of the Earth over its width.
     """
     radius = radius_holding(belief, lat_deg, lon_deg, 0.9)
     if radius > WIDE_KM:
         return Window.of_world(10.0 * round(central_meridian_deg(belief) / 10.0), width_px)
-    return close_window(lat_deg, lon_deg, radius, width_px=width_px)
+    return close_window(lat_deg, lon_deg, radius, width_px=width_px, tall=tall)
 
 
-def close_window(lat_deg: float, lon_deg: float, radius_in_km: float, *, width_px: int = 960) -> Window:
+def close_window(
+    lat_deg: float, lon_deg: float, radius_in_km: float, *, width_px: int = 960, tall: float = TALL
+) -> Window:
     """A map around a point that shows a radius with a margin."""
     half = max(1.25 * radius_in_km, NARROWEST_KM)
-    return Window.around(lat_deg, lon_deg, half, width_px, round(width_px * 0.55))
+    return Window.around(lat_deg, lon_deg, half, width_px, round(width_px * tall))
 
 
 def radius_holding(belief: Field, lat_deg: float, lon_deg: float, share: float) -> float:
@@ -246,17 +253,33 @@ def _belief_layers(window: Window, belief: Field) -> tuple[str, str]:
 def _town_layer(window: Window, markers: Sequence[Marker]) -> str:
     if window.world or window.km_per_px > 12.0:
         return ""
-    taken = [window.project(m.lat_deg, m.lon_deg) for m in markers]
+    pins = np.array([window.project(m.lat_deg, m.lon_deg) for m in markers], float).reshape(-1, 2)
     out = []
     for town in towns(window):
-        clear = all(np.hypot(town.x - float(x), town.y - float(y)) > 14 for x, y in taken)
-        dot = '<circle class="wm-dot" r="2.6"/>' if clear else ""
-        shift = 6 if clear else 15
+        covered = bool((np.hypot(pins[:, 0] - town.x, pins[:, 1] - town.y) < _PIN_PX).any())
+        side = _label_side(town, pins, window)
+        if side is None:
+            continue
+        dot = "" if covered else '<circle class="wm-dot" r="2.6"/>'
+        shift, anchor = side * (6.0 if not covered else _PIN_PX + 3.0), "start" if side > 0 else "end"
         out.append(
             f'<g class="wm-fixed" transform="translate({town.x:.1f} {town.y:.1f})">{dot}'
-            f'<text class="wm-town" x="{shift}" y="4">{escape(town.name)}</text></g>'
+            f'<text class="wm-town" x="{shift:g}" y="4" text-anchor="{anchor}">{escape(town.name)}</text></g>'
         )
     return f'<g class="wm-towns">{"".join(out)}</g>'
+
+
+def _label_side(town: Town, pins: Float[np.ndarray, "n 2"], window: Window) -> int | None:
+    """Side of its dot on which a town's name meets no marker: 1 right, -1 left, ``None`` neither."""
+    length = 6.4 * len(town.name) + 8.0
+    for side in (1, -1):
+        ends = sorted((town.x + side * 6.0, town.x + side * (6.0 + length)))
+        own = np.hypot(pins[:, 0] - town.x, pins[:, 1] - town.y) < _PIN_PX
+        over = (np.abs(pins[:, 1] - town.y) < _PIN_PX + 5.0) & ~own
+        over &= (pins[:, 0] > ends[0] - _PIN_PX) & (pins[:, 0] < ends[1] + _PIN_PX)
+        if not over.any() and ends[0] > 4.0 and ends[1] < window.width_px - 4.0:
+            return side
+    return None
 
 
 def _marker_layer(window: Window, markers: Sequence[Marker]) -> str:

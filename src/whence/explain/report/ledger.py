@@ -9,6 +9,7 @@ from html import escape
 
 from whence.estimate import wording
 from whence.estimate.types import Candidate, ClaimEntry, Estimate, LedgerEntry, Without
+from whence.explain.rationale import Rationale
 from whence.explain.report.picture import numbered_claims
 
 _WIDTH, _HEIGHT = 200.0, 26.0
@@ -27,8 +28,13 @@ class _Scale:
         return 2.0 + (clear - self.low) / (self.high - self.low) * (_WIDTH - 4.0)
 
 
-def ledger_section(estimate: Estimate) -> str:
-    """Section with the whole account of the answer."""
+def ledger_section(estimate: Estimate, said: Rationale) -> str:
+    """Section with the whole account of the answer.
+
+    Args:
+        estimate: the answer.
+        said: the same in sentences.
+    """
     ledger = estimate.ledger
     second = ledger.runner_up
     scale = _scale(estimate)
@@ -42,7 +48,9 @@ def ledger_section(estimate: Estimate) -> str:
     other = '<th scope="col" class="num">Bits at the runner-up</th>' if second else ""
     key = f'<span class="key key-b"></span> at the runner-up, {escape(second.label)}' if second else ""
     return (
-        '<section aria-labelledby="h-ledger"><h2 id="h-ledger">Why: the ledger</h2>'
+        '<section aria-labelledby="h-ledger"><h2 id="h-ledger">Why</h2>'
+        f'<div class="said"><p>{escape(said.why)}</p>'
+        f"<div><h3>What would change it</h3><p>{escape(said.what_would_change)}</p></div></div>"
         '<p class="lead">Bits say how much more likely a reading is at the answer than at an average place that '
         "the prior allows. One bit doubles the odds, ten bits are a thousandfold. “Without it” takes the source or "
         "reading away and computes the answer anew.</p>"

@@ -10,6 +10,7 @@ import numpy as np
 
 from whence.earth.drawing import (
     SHADES,
+    TALL,
     choose_window,
     close_window,
     draw_map,
@@ -25,13 +26,24 @@ from whence.estimate.types import Estimate
 _STEP_PX = 7  # odd, so that the middle of the sheet is not where four squares meet
 _SMALLEST = 1e-8
 _CLOSER = 4.0
+_WIDE, _NARROW = (960, TALL), (680, 0.68)  # width in pixels, height over width
 
 
-def map_section(estimate: Estimate) -> str:
-    """Section with one map or two, layers to switch, and the shares of the belief under the pointer."""
+def is_close(estimate: Estimate) -> bool:
+    """Tell whether the overview shows the answer's surroundings rather than the world."""
+    return not choose_window(estimate.belief, estimate.point.lat_deg, estimate.point.lon_deg).world
+
+
+def map_section(estimate: Estimate, *, beside: bool = False) -> str:
+    """Section with one map or two, layers to switch, and the shares of the belief under the pointer.
+
+    Args:
+        estimate: the answer.
+        beside: the section is narrow, with the picture beside it.
+    """
     markers = map_markers(estimate)
     panels: list[str] = []
-    windows = _windows(estimate)
+    windows = _windows(estimate, *(_NARROW if beside else _WIDE))
     for key, name, window in windows:
         drawing = draw_map(
             estimate.belief,
@@ -57,8 +69,8 @@ def map_section(estimate: Estimate) -> str:
         '<section aria-labelledby="h-map"><h2 id="h-map">The belief on the map</h2>'
         '<div class="map-bar script-only">'
         f'<div class="tabs" role="group" aria-label="Maps">{tabs if len(windows) > 1 else ""}</div>'
-        f"{_LAYERS}{_ZOOM}</div>"
-        f'<div class="maps">{"".join(panels)}</div>{_legend(estimate)}{_candidates(estimate)}</section>'
+        f"{_LAYERS}</div>"
+        f'<div class="maps">{"".join(panels)}{_ZOOM}</div>{_legend(estimate)}{_candidates(estimate)}</section>'
     )
 
 
@@ -76,7 +88,7 @@ _LAYERS = (
     + "</fieldset>"
 )
 _ZOOM = (
-    '<div class="zoom" role="group" aria-label="Zoom">'
+    '<div class="zoom script-only" role="group" aria-label="Zoom">'
     '<button type="button" data-zoom="in" aria-label="Zoom in">+</button>'
     '<button type="button" data-zoom="out" aria-label="Zoom out">−</button>'
     '<button type="button" data-zoom="reset">Reset</button></div>'
@@ -100,13 +112,16 @@ def _legend(estimate: Estimate) -> str:
     )
 
 
-def _windows(estimate: Estimate) -> list[tuple[str, str, Window]]:
+def _windows(estimate: Estimate, width_px: int, tall: float) -> list[tuple[str, str, Window]]:
     """The overview, then a close-up if the answer's surroundings are small on it, or the other way round."""
     lat, lon = estimate.point.lat_deg, estimate.point.lon_deg
-    main = choose_window(estimate.belief, lat, lon)
+    main = choose_window(estimate.belief, lat, lon, width_px=width_px, tall=tall)
     if not main.world:
-        return [("near", "Surroundings", main), ("world", "World", Window.of_world(0.0 if abs(lon) < 100 else lon))]
-    close = close_window(lat, lon, radius_holding(estimate.belief, lat, lon, 0.5))
+        return [
+            ("near", "Surroundings", main),
+            ("world", "World", Window.of_world(0.0 if abs(lon) < 100 else lon, width_px)),
+        ]
+    close = close_window(lat, lon, radius_holding(estimate.belief, lat, lon, 0.5), width_px=width_px, tall=tall)
     if close.km_per_px * _CLOSER > main.km_per_px:
         return [("world", "World", main)]
     return [("world", "World", main), ("near", "Around the answer", close)]
@@ -131,9 +146,13 @@ def _masses(estimate: Estimate, window: Window) -> str:
 def _candidates(estimate: Estimate) -> str:
     error = min(estimate.error_km["p50"], 5.0)
     rows = "".join(
-        f"<li><b>{escape(c.label)}</b> "
-        f'<span class="muted">{escape(wording.coordinates(c.lat_deg, c.lon_deg, error))}</span> '
-        f'<span class="share">{escape(wording.percent(c.probability))}</span></li>'
-        for c in estimate.candidates
+        f'<tr><td><span class="pin">{rank}</span></td><th scope="row">{escape(c.label)}</th>'
+        f'<td class="muted at">{escape(wording.coordinates(c.lat_deg, c.lon_deg, error))}</td>'
+        f'<td class="num strong">{escape(wording.percent(c.probability))}</td></tr>'
+        for rank, c in enumerate(estimate.candidates, start=1)
     )
-    return f'<h3>Candidates</h3><ol class="candidates">{rows}</ol>' if rows else ""
+    return (
+        f'<h3 class="candidates-head">Candidates</h3><table class="candidates"><tbody>{rows}</tbody></table>'
+        if rows
+        else ""
+    )

@@ -17,7 +17,7 @@ from whence.estimate.render import to_dict
 from whence.estimate.types import Estimate
 from whence.explain.rationale import rationale
 from whence.explain.report.ledger import ledger_section
-from whence.explain.report.maps import map_section
+from whence.explain.report.maps import is_close, map_section
 from whence.explain.report.picture import picture_section
 from whence.explain.report.sections import (
     contrast_section,
@@ -26,6 +26,9 @@ from whence.explain.report.sections import (
     regions_section,
 )
 from whence.samples.view import Query, View
+
+BESIDE = "beside"
+"""Layout with the picture to the left of a map that is as tall as it is wide, rather than above a wide one."""
 
 
 @lru_cache(maxsize=8)
@@ -72,6 +75,7 @@ def render_report(estimate: Estimate, picture: Query | View | None = None) -> st
     script = asset("report.js")
     views = _views(estimate, picture)
     said = rationale(estimate)
+    layout = BESIDE if views and is_close(estimate) else "below"
     at = wording.coordinates(estimate.point.lat_deg, estimate.point.lon_deg, estimate.error_km["p50"])
     return Template(asset("report.html")).substitute(
         policy=escape(policy(styles, script), quote=True),
@@ -84,12 +88,11 @@ def render_report(estimate: Estimate, picture: Query | View | None = None) -> st
         coordinates=escape(at),
         notices=notices(estimate),
         how_sure=escape(said.how_sure),
-        why=escape(said.why),
-        change=escape(said.what_would_change),
         facts=_facts(estimate),
         picture=picture_section(estimate, views, withheld=estimate.coarsest is not None),
-        map=map_section(estimate),
-        ledger=ledger_section(estimate),
+        layout=layout,
+        map=map_section(estimate, beside=layout == BESIDE),
+        ledger=ledger_section(estimate, said),
         contrast=contrast_section(estimate),
         regions=regions_section(estimate),
         provenance=provenance_section(estimate),

@@ -89,11 +89,18 @@ def _box(number: int, entry: ClaimEntry, width: int, height: int) -> str:
     )
 
 
+def _amount(entry: ClaimEntry) -> str:
+    if entry.claim.likelihood is None and entry.bits == 0.0:
+        return ""
+    amount = wording.bits(entry.bits)
+    return amount if amount == wording.NOT_POSSIBLE else f"{amount} bits"
+
+
 def _reading(number: int, entry: ClaimEntry) -> str:
     claim = entry.claim
     return (
         f'<li data-claim="{number}"><a href="#claim-{number}" class="badge">{number}</a> '
         f"<span><b>{escape(claim.kind)}</b> “{escape(wording.one_line(claim.read, 120))}” "
-        f'<span class="muted">{escape(wording.one_line(claim.implies, 240))}</span> '
-        f'<span class="bits">{escape(wording.bits(entry.bits))}</span></span></li>'
+        f'<span class="muted implied">{escape(wording.one_line(claim.implies, 240))}</span></span>'
+        f'<span class="bits">{escape(_amount(entry))}</span></li>'
     )
