@@ -16,13 +16,13 @@ from whence.earth.formats import (
     Feature,
     compact,
     features_to_geojson,
-    features_to_kml,
-    field_to_geotiff,
-    field_to_raster,
+    generalised,
     merged_outline,
     region_geometry,
     region_to_geojson,
 )
+from whence.earth.geotiff import field_to_geotiff, field_to_raster
+from whence.earth.kml import features_to_kml
 from whence.earth.partition import Partition
 
 KML = "{http://www.opengis.net/kml/2.2}"
@@ -87,6 +87,23 @@ def test_outlines_hold_the_centres_of_their_cells_and_no_others(lat, lon, sigma)
     near = np.flatnonzero(partition.orders == partition.orders[region.index].max())
     inside = shapely.intersects_xy(region_geometry(region), partition.lon_deg[near], partition.lat_deg[near])
     assert np.array_equal(inside, np.isin(near, region.index))
+
+
+@given(seed=st.integers(0, 2**32 - 1), most=st.sampled_from([60, 300]))
+@settings(max_examples=20, deadline=None)
+def test_generalised_regions_keep_their_area_with_few_cells(seed, most):
+    rng = np.random.default_rng(seed)
+    index = np.sort(rng.choice(grid.cell_count(5), 3000, replace=False))
+    cells, orders = generalised(index, np.full(3000, 5), most)
+    assert cells.size <= most
+    finest = float(grid.cell_area_km2(int(orders.max())))
+    assert float(grid.cell_area_km2(orders).sum()) == pytest.approx(3000 * float(grid.cell_area_km2(5)), abs=2 * finest)
+
+
+def test_generalised_regions_keep_the_densest_part():
+    full = np.arange(64) + 256  # one cell of order 2, at order 5
+    cells, orders = generalised(np.concatenate([full, [4000, 6000, 8000]]), np.full(67, 5), 2)
+    assert (4, 2) in zip(cells.tolist(), orders.tolist(), strict=True)
 
 
 def test_a_region_across_the_antimeridian_is_cut_there():

@@ -1,35 +1,31 @@
-"""Cells and fields in the formats of other programs: GeoJSON, KML, GeoTIFF.
+"""Outlines of cells, and GeoJSON; `whence.earth.kml` and `whence.earth.geotiff` write the other formats.
 
-Only here (and in ``tiles``) does longitude come first, as RFC 7946 and KML want it. Outlines are cut at the
+Only in these three (and in ``tiles``) does longitude come first, as RFC 7946 and KML want it. Outlines are cut at the
 antimeridian, and cells that touch a pole run along it, so that flat viewers draw them right.
 """
 
 from __future__ import annotations
 
 import math
-import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from whence.core.errors import CoordinateError
-from whence.core.optional import optional_import
 from whence.earth import grid
-from whence.earth.coordinates import Bounds
-from whence.earth.field import CellRegion, Field
+from whence.earth.field import CellRegion
 
 if TYPE_CHECKING:
     from shapely.geometry import MultiPolygon
     from shapely.geometry.base import BaseGeometry
 
-_KML_NAMESPACE = "http://www.opengis.net/kml/2.2"
+MOST_CELLS = 8000
+"""Regions of more cells are outlined more coarsely."""
+
 _POLE_DEG = 90.0 - 2e-6
 _THINNEST = 1e-3  # area over squared perimeter; holes thinner than this lie between cells of two orders
-_MAX_PIXELS = 64_000_000
 _ORDERS_AT_ONCE = 5
 _POLYGON = 3  # shapely's number of the type
 
@@ -273,13 +269,39 @@ def _without_slivers(polygon: Any) -> Any:
     return polygon if len(kept) == len(polygon.interiors) else Polygon(polygon.exterior, kept)
 
 
-def region_geometry(region: CellRegion) -> MultiPolygon:
-    """A region of cells as merged polygons (`merged_outline`)."""
+def generalised(
+    cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"], most: int
+) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " m"]]:
+    """Cells of about the same area, but not many: the finest give way to the coarser ones that they fill most.
+
+    Args:
+        cells: distinct nested indices, no one inside another.
+        orders: order of each.
+        most: how many cells may be left; the area is kept to one cell of the finest order left.
+    """
+    cells, orders = compact(cells, orders)
+    while cells.size > most and orders.max() > 0:
+        coarser = int(orders.max()) - 1
+        fine = orders > coarser
+        parent, child = np.unique(cells[fine] >> 2, return_inverse=True)
+        filled = np.bincount(child, minlength=parent.size)
+        fullest = np.argsort(-filled, kind="stable")[: max(round(fine.sum() / 4), 1)]
+        kept = np.concatenate([cells[~fine], parent[fullest]])
+        cells, orders = compact(kept, np.concatenate([orders[~fine], np.full(fullest.size, coarser, np.int64)]))
+    return cells, orders
+
+
+def region_geometry(region: CellRegion, most_cells: int = MOST_CELLS) -> MultiPolygon:
+    """A region of cells as merged polygons (`merged_outline`).
+
+    Args:
+        region: what to outline.
+        most_cells: a region of more cells, four siblings counted as one, is generalised first: its area stays,
+            its smallest corners go. 8,000 cells outline a fifth of the Earth to about 50 km, a country to a few.
+    """
     partition = region.partition
-    return merged_outline(partition.cells[region.index], partition.orders[region.index].astype(np.int64))
-
-
-# --- GeoJSON -----------------------------------------------------------------------------------------------
+    cells, orders = partition.cells[region.index], partition.orders[region.index].astype(np.int64)
+    return merged_outline(*generalised(cells, orders, most_cells))
 
 
 def geojson_geometry(geometry: BaseGeometry, decimals: int = 9) -> dict[str, Any]:
@@ -309,133 +331,3 @@ def features_to_geojson(features: Iterable[Feature], properties: Mapping[str, An
         for feature in features
     ]
     return {"type": "FeatureCollection", **properties, "features": rows}
-
-
-# --- KML ---------------------------------------------------------------------------------------------------
-
-_KML_STYLES = {
-    "answer": ("ff1c4bd6", "00000000"),
-    "candidate": ("ff4d4d4d", "00000000"),
-    "credible50": ("ff1c1cb0", "661c4bd6"),
-    "credible90": ("ff4a82f0", "334a82f0"),
-}
-
-
-def features_to_kml(features: Sequence[Feature], name: str, description: str = "") -> str:
-    """KML 2.2 document that Google Earth opens.
-
-    Args:
-        features: points and polygons.
-        name: title of the document.
-        description: text below it.
-    """
-    ET.register_namespace("", _KML_NAMESPACE)
-    root = ET.Element(_tag("kml"))
-    document = ET.SubElement(root, _tag("Document"))
-    _text(document, "name", name)
-    if description:
-        _text(document, "description", description)
-    for style, (line, fill) in _KML_STYLES.items():
-        element = ET.SubElement(document, _tag("Style"), id=style)
-        icon = ET.SubElement(element, _tag("IconStyle"))
-        _text(icon, "color", line)
-        stroke = ET.SubElement(element, _tag("LineStyle"))
-        _text(stroke, "color", line)
-        _text(stroke, "width", "2")
-        _text(ET.SubElement(element, _tag("PolyStyle")), "color", fill)
-    for feature in features:
-        _placemark(document, feature)
-    ET.indent(root)
-    return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
-
-
-def _tag(name: str) -> str:
-    return f"{{{_KML_NAMESPACE}}}{name}"
-
-
-def _text(parent: ET.Element, name: str, text: str) -> None:
-    allowed = "".join(c for c in text if c in "\t\n" or (ord(c) >= 32 and not 0xD800 <= ord(c) <= 0xDFFF))
-    ET.SubElement(parent, _tag(name)).text = "".join(c for c in allowed if c not in "\ufffe\uffff")
-
-
-def _placemark(document: ET.Element, feature: Feature) -> None:
-    mark = ET.SubElement(document, _tag("Placemark"))
-    _text(mark, "name", feature.name)
-    if feature.style:
-        _text(mark, "styleUrl", f"#{feature.style}")
-    data = ET.SubElement(mark, _tag("ExtendedData"))
-    for key, value in feature.properties.items():
-        if isinstance(value, (str, int, float)):
-            _text(ET.SubElement(data, _tag("Data"), name=key), "value", str(value))
-    geometry = feature.geometry
-    if geometry.geom_type == "Point":
-        point = ET.SubElement(mark, _tag("Point"))
-        _text(point, "coordinates", f"{geometry.x:.7f},{geometry.y:.7f}")
-        return
-    several = ET.SubElement(mark, _tag("MultiGeometry"))
-    for polygon in geometry.geoms:
-        shape = ET.SubElement(several, _tag("Polygon"))
-        _text(shape, "tessellate", "1")
-        for side, rings in (("outerBoundaryIs", [polygon.exterior]), ("innerBoundaryIs", polygon.interiors)):
-            for ring in rings:
-                line = ET.SubElement(ET.SubElement(shape, _tag(side)), _tag("LinearRing"))
-                _text(line, "coordinates", " ".join(f"{x:.9g},{y:.9g}" for x, y in ring.coords))
-
-
-# --- GeoTIFF -----------------------------------------------------------------------------------------------
-
-
-def field_to_raster(field: Field, bounds: Bounds, resolution_deg: float) -> Float[np.ndarray, "height width"]:
-    """Probability density per km² at the centres of pixels, row 0 in the north.
-
-    Args:
-        field: a normalised field.
-        bounds: edges of the raster; ``west > east`` crosses the antimeridian.
-        resolution_deg: side of a pixel.
-
-    Raises:
-        CoordinateError: the resolution is not positive, or the raster would be empty or above 64 megapixels.
-    """
-    span = bounds.east - bounds.west + (360.0 if bounds.west > bounds.east else 0.0)
-    if not resolution_deg > 0.0:
-        raise CoordinateError(f"A raster needs a resolution above 0 degrees, received {resolution_deg}.")
-    width, height = (round(side / resolution_deg) for side in (span, bounds.north - bounds.south))
-    if width < 1 or height < 1 or width * height > _MAX_PIXELS:
-        raise CoordinateError(
-            f"A raster of {width} × {height} pixels is not possible (1 to {_MAX_PIXELS:,} in all). "
-            "Choose other bounds or another resolution."
-        )
-    lon = bounds.west + (np.arange(width) + 0.5) * span / width
-    lat = bounds.north - (np.arange(height) + 0.5) * (bounds.north - bounds.south) / height
-    rows = [np.exp(field.at(np.full(width, y), lon)) for y in lat]
-    return np.asarray(rows) / grid.EARTH_AREA_KM2
-
-
-def field_to_geotiff(field: Field, path: Path, bounds: Bounds, resolution_deg: float) -> None:
-    """Write `field_to_raster` as a compressed one-band float32 GeoTIFF in EPSG:4326.
-
-    Raises:
-        MissingExtraError: ``rasterio`` is not installed (extra ``scale``).
-        CoordinateError: as `field_to_raster`.
-    """
-    rasterio = optional_import("rasterio", extra="scale", purpose="write GeoTIFF files")
-    pixels = field_to_raster(field, bounds, resolution_deg).astype(np.float32)
-    height, width = pixels.shape
-    east = bounds.east + (360.0 if bounds.west > bounds.east else 0.0)
-    profile = {
-        "driver": "GTiff",
-        "width": width,
-        "height": height,
-        "count": 1,
-        "dtype": "float32",
-        "crs": "EPSG:4326",
-        "transform": rasterio.Affine(
-            (east - bounds.west) / width, 0.0, bounds.west, 0.0, (bounds.south - bounds.north) / height, bounds.north
-        ),
-        "compress": "deflate",
-        "predictor": 3,
-    }
-    with rasterio.open(path, "w", **profile) as file:
-        file.write(pixels, 1)
-        file.set_band_description(1, "probability density per km2")
-        file.update_tags(1, units="1/km2")

@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from whence.earth.coordinates import bounds_of_disc
-from whence.earth.formats import Feature, features_to_geojson, features_to_kml, field_to_geotiff, region_geometry
+from whence.earth.formats import Feature, features_to_geojson, region_geometry
+from whence.earth.geotiff import field_to_geotiff
+from whence.earth.kml import features_to_kml
 from whence.estimate import wording
 from whence.estimate.render import SCHEMA
 from whence.estimate.types import Estimate
