@@ -162,3 +162,29 @@ def test_coordinates_are_as_precise_as_they_are_known(error_km, said):
 )
 def test_areas_are_said_with_a_sensible_unit(km2, said):
     assert wording.area(km2) == said
+
+
+def test_distances_in_json_are_metres_and_areas_never_vanish(made_estimates):
+    estimate = made_estimates["sharp"]
+    entry = estimate.ledger.entries[0]
+    entry = replace(entry, without=replace(entry.without, shift_km=7.2e-07), bits=-0.0)
+    tiny = replace(estimate.credible[0], area_km2=2.0e-9)
+    found = to_dict(
+        replace(
+            estimate,
+            error_km={"p50": 0.0044231, "p90": 12.34567},
+            credible=(tiny, replace(tiny, area_km2=7.490083e-05), replace(tiny, area_km2=105453000.4)),
+            ledger=replace(estimate.ledger, entries=(entry,)),
+        )
+    )
+    assert found["error_km"] == {"p50": 0.004, "p90": 12.346}
+    assert [c["area_km2"] for c in found["credible"]] == [1e-06, 7.5e-05, 105453000.0]
+    assert str(found["ledger"][0]["without"]["shift_km"]) == "0.0"
+    assert str(found["ledger"][0]["bits"]) == "0.0"
+
+
+def test_evidence_that_says_nothing_is_said_without_a_negative_zero(made_estimates):
+    assert made_estimates["nothing"].abstention_reason == (
+        "nothing was found that says where this is: the evidence leaves the prior as it was"
+    )
+    assert "-0.0" not in to_text(made_estimates["nothing"])

@@ -106,3 +106,16 @@ def test_a_resolution_floor_withholds_the_contrast(made_estimates):
 def test_a_place_that_is_none_is_refused(made_estimates):
     with pytest.raises(CoordinateError):
         contrast(made_estimates["fiji"], Point(95.0, 0.0), NORTH)
+
+
+def test_plain_numbers_are_places_too_and_print_as_text(made_estimates):
+    found = contrast(made_estimates["wide"], (19.43, -99.13), (40.42, -3.7))
+    assert found == contrast(made_estimates["wide"], Point(19.43, -99.13), Point(40.42, -3.7))
+    assert str(found) == found.to_text()
+    assert str(found).startswith("Why 19.43° N, 99.13° W and not 40.42° N, 3.7° W\n")
+
+
+@pytest.mark.parametrize("place", [(1.0,), (1.0, 2.0, 3.0), ("north", 2.0), 5.0, (91.0, 0.0)])
+def test_what_is_no_place_is_refused(made_estimates, place):
+    with pytest.raises(CoordinateError):
+        contrast(made_estimates["wide"], place)

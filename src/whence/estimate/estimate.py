@@ -97,10 +97,9 @@ def estimate(
 def _abstention(belief: Field, prior: Field, p50_km: float, config: Config) -> str | None:
     gain = max(belief.information_gain_bits(prior), 0.0)
     if gain < config.min_gain_bits:
-        return (
-            f"nothing was found that says where this is: the evidence sharpens the prior by {gain:.1f} bits, "
-            f"less than {config.min_gain_bits:g}"
-        )
+        sharpens = f"sharpens the prior by {gain:.1f} bits, less than {config.min_gain_bits:g}"
+        sharpens = sharpens if round(gain, 1) > 0.0 else "leaves the prior as it was"
+        return f"nothing was found that says where this is: the evidence {sharpens}"
     if p50_km > config.max_p50_km:
         return (
             f"less than half of the belief lies within {config.max_p50_km:,.0f} km of the best guess (half lies within "

@@ -30,7 +30,8 @@ _NUMBER_AND_UNIT = re.compile(r"(\d) (?=(?:%|m\b|km\b|m²|km²|million\b))")
 def to_dict(estimate: Estimate) -> dict[str, Any]:
     """Return an estimate as plain JSON values, rounded, without infinities or not-a-numbers.
 
-    Degrees have 6 decimals, probabilities 6, bits 3, distances and areas 6 significant digits, times 1 decimal.
+    Degrees have 6 decimals, probabilities 6, bits 3, kilometres 3 (metres), times 1; areas have 6 significant
+    digits and no more than 6 decimals (square metres).
     Bits that are infinite (a place that is ruled out) become ``None``.
     """
     ledger = estimate.ledger
@@ -45,13 +46,13 @@ def to_dict(estimate: Estimate) -> dict[str, Any]:
             "warnings": list(estimate.query.warnings),
         },
         "point": _point(estimate.point.lat_deg, estimate.point.lon_deg),
-        "error_km": {name: _size(km) for name, km in estimate.error_km.items()},
+        "error_km": {name: _km(km) for name, km in estimate.error_km.items()},
         "regions": [
             {"level": r.level, "code": r.code, "name": r.name, "probability": _share(r.probability)}
             for r in estimate.regions
         ],
         "candidates": [_candidate(candidate) for candidate in estimate.candidates],
-        "credible": [{"level": c.level, "area_km2": _size(c.area_km2)} for c in estimate.credible],
+        "credible": [{"level": c.level, "area_km2": _km2(c.area_km2)} for c in estimate.credible],
         "abstained": estimate.abstained,
         "abstention_reason": estimate.abstention_reason,
         "ledger": [_entry(entry) for entry in ledger.entries],
@@ -79,9 +80,15 @@ def _share(value: float) -> float | None:
     return _round(min(max(value, 0.0), 1.0), 6)
 
 
-def _size(value: float) -> float | None:
-    """Six significant digits."""
-    return float(f"{value:.6g}") + 0.0 if math.isfinite(value) else None
+def _km(value: float) -> float | None:
+    return _round(value, 3)
+
+
+def _km2(value: float) -> float | None:
+    """Six significant digits, down to square metres; a region that is not empty has at least one."""
+    if not math.isfinite(value):
+        return None
+    return max(round(float(f"{value:.6g}"), 6), 1e-6 if value > 0.0 else 0.0)
 
 
 def _point(lat_deg: float, lon_deg: float) -> dict[str, float | None]:
@@ -101,7 +108,7 @@ def _candidate(candidate: Candidate) -> dict[str, Any]:
         "division": near.place.division_name,
         "country": near.place.country,
         "population": near.place.population,
-        "distance_km": _size(near.distance_km),
+        "distance_km": _km(near.distance_km),
     }
     return {
         **_point(candidate.lat_deg, candidate.lon_deg),
@@ -115,7 +122,7 @@ def _without(without: Without | None) -> dict[str, Any] | None:
     if without is None:
         return None
     return {
-        "shift_km": _size(without.shift_km),
+        "shift_km": _km(without.shift_km),
         "probability": _share(without.probability),
         "point": _point(without.point.lat_deg, without.point.lon_deg),
     }
@@ -129,7 +136,7 @@ def _entry(entry: LedgerEntry) -> dict[str, Any]:
         "information_gain_bits": _bits(entry.information_gain_bits),
         "claims": [_claim(claim) for claim in entry.claims],
         "without": _without(entry.without),
-        "temperature": _size(entry.temperature),
+        "temperature": _round(entry.temperature, 6),
         "elapsed_ms": _round(entry.elapsed_ms, 1),
         "failure": entry.failure,
     }

@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from whence.core.errors import InputError
+from whence.core.errors import CoordinateError, InputError
 from whence.earth.coordinates import Point, point
 from whence.earth.field import LN2, Field
 from whence.estimate import wording
@@ -110,28 +110,32 @@ class Contrast:
         return self.to_text()
 
 
-def contrast(estimate: Estimate, a: Point | Candidate | None = None, b: Point | Candidate | None = None) -> Contrast:
+Place = Point | Candidate | tuple[float, float]
+"""A place to compare: a point, a candidate, or latitude and longitude in degrees."""
+
+
+def contrast(estimate: Estimate, a: Place | None = None, b: Place | None = None) -> Contrast:
     """Compare the accounts of two places.
 
     Args:
         estimate: an answer with its evidence.
-        a: a place; the answer if not given.
+        a: a place, or its (latitude, longitude) in degrees; the answer if not given.
         b: another place; the runner-up if not given.
 
     Raises:
         InputError: the estimate's evidence was withheld by a resolution floor, or there is no runner-up and
             ``b`` was not given.
-        CoordinateError: a place is none.
+        CoordinateError: a place is none on Earth, or no pair of numbers.
     """
     if estimate.coarsest is not None:
         raise InputError(
             f"This estimate was coarsened to {estimate.coarsest!r}, which withholds the evidence that a contrast "
             "is read from. Locate the picture without a resolution floor."
         )
-    first = a if a is not None else (estimate.candidates[0] if estimate.candidates else estimate.point)
-    second = b if b is not None else estimate.ledger.runner_up
+    first = _place(a) if a is not None else (estimate.candidates[0] if estimate.candidates else estimate.point)
+    second = _place(b) if b is not None else estimate.ledger.runner_up
     if second is None:
-        raise InputError("There is no runner-up to contrast with. Give the second place as b=Point(lat, lon).")
+        raise InputError("There is no runner-up to contrast with. Give the second place as b=(latitude, longitude).")
     here, there = point(first.lat_deg, first.lon_deg), point(second.lat_deg, second.lon_deg)
     items = [
         ContrastItem(
@@ -175,7 +179,20 @@ def _difference(field: Field, here: Point, there: Point) -> float:
     return 0.0 if a == b else (a - b) / LN2
 
 
+def _place(given: Place) -> Point | Candidate:
+    if isinstance(given, Point | Candidate):
+        return given
+    try:
+        lat_deg, lon_deg = (float(value) for value in given)
+    except (TypeError, ValueError):
+        raise CoordinateError(
+            f"A place to contrast is a Point, a Candidate or a pair (latitude, longitude), received {given!r}."
+        ) from None
+    return point(lat_deg, lon_deg)
+
+
 def _label(place: Point | Candidate) -> str:
     if isinstance(place, Candidate):
         return place.label
-    return wording.coordinates(place.lat_deg, place.lon_deg, 0.1)
+    lat, lon = (f"{abs(angle):.4f}".rstrip("0").rstrip(".") for angle in (place.lat_deg, place.lon_deg))
+    return f"{lat}° {'N' if place.lat_deg >= 0 else 'S'}, {lon}° {'E' if place.lon_deg >= 0 else 'W'}"

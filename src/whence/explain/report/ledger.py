@@ -105,7 +105,7 @@ def _source(index: int, entry: LedgerEntry, scale: _Scale, numbers: dict[int, in
         f'<button type="button" class="fold" aria-expanded="true" aria-controls="source-{index}">'
         f"{count} reading{'s' if count > 1 else ''}</button>"
     )
-    about = [f"alone sharpens the prior by {entry.information_gain_bits:.1f} bits"]
+    about = [f"alone sharpens the prior by {max(entry.information_gain_bits, 0.0):.1f} bits"]
     if entry.temperature != 1.0:
         about.append(f"temperature {entry.temperature:g}")
     row = (
