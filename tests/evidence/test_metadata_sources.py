@@ -86,6 +86,16 @@ def test_offset_points_to_the_zones_that_keep_it_then():
     assert bits_between(winter.likelihood, NEW_YORK, LONDON) == pytest.approx(0.0, abs=0.1)  # New York is at −5 then
 
 
+def test_an_offset_of_zero_is_weak_since_programs_write_it_by_default():
+    winter = datetime(2024, 1, 10, 12, 0)
+    (zero,) = Clock().read(query(local_time=tagged(winter), utc_offset=tagged(timedelta(0))))
+    (five,) = Clock().read(query(local_time=tagged(winter), utc_offset=tagged(timedelta(hours=-5))))
+    at_zero = prior_field().add(zero.likelihood).normalise().information_gain_bits(prior_field())
+    at_five = prior_field().add(five.likelihood).normalise().information_gain_bits(prior_field())
+    assert at_zero < 0.5 * at_five
+    assert bits_between(zero.likelihood, LONDON, TOKYO) > 0
+
+
 def test_gps_time_against_local_time():
     (claim,) = Clock().read(
         query(local_time=tagged(datetime(2024, 7, 1, 17, 31, 10)), gps_time_utc=tagged(datetime(2024, 7, 1, 12, 1)))

@@ -14,6 +14,7 @@ from whence.evidence.types import Claim, EvidenceSource
 from whence.samples.view import Metadata, Query
 
 _SPAN_MIN = 26.0 * 60.0  # offsets run from −12 h to +14 h
+_OTHER_ZONES = 1.0 / 24.0  # a clock set elsewhere shows each of some two dozen offsets alike
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class Config:
 
     offset_wrong_share: float = 0.07
     "How often a stated offset is not that of the place (a clock left on home time), 0..1."
+    zero_wrong_share: float = 0.6
+    "The same for an offset of exactly zero, which programs write when they know none, 0..1."
     gps_wrong_share: float = 0.15
     "How often the local time set against GPS time is not that of the place, 0..1."
     clock_error_min: float = 3.0
@@ -35,8 +38,8 @@ class Clock(EvidenceSource):
     SUMMARY: ClassVar[str] = "local time with its offset from UTC, or against GPS time, to time zones"
     NEEDS: ClassVar[str] = "a file with OffsetTime, or with both GPS time and local time"
     ERROR_MODEL: ClassVar[str] = (
-        "A stated offset is that of another place in 7 % of cases, a difference from GPS time in 15 %; then any "
-        "zone is as likely as its share of the prior."
+        "A stated offset is that of another place in 7 % of cases (60 % if it is zero, a common default), a difference "
+        "from GPS time in 15 %; then any zone is as likely as its share of the prior."
     )
 
     def __init__(self, config: Config | None = None) -> None:
@@ -57,7 +60,8 @@ class Clock(EvidenceSource):
                 instant=_utc(local.value - offset.value),
                 difference_min=hours * 60.0,
                 sigma_min=0.5,
-                wrong=self.config.offset_wrong_share,
+                wrong=self.config.offset_wrong_share if hours else self.config.zero_wrong_share,
+                rate=_OTHER_ZONES if hours else 1.0,
                 view=view,
             )
         if local is None or gps is None:
@@ -78,6 +82,7 @@ class Clock(EvidenceSource):
             difference_min=difference,
             sigma_min=self.config.clock_error_min,
             wrong=self.config.gps_wrong_share,
+            rate=_OTHER_ZONES,
             view=view,
         )
 
@@ -90,12 +95,13 @@ class Clock(EvidenceSource):
         difference_min: float,
         sigma_min: float,
         wrong: float,
+        rate: float,
         view: int,
     ) -> Claim:
         from whence.earth.timezones import offsets
 
         minutes = {zone: delta / timedelta(minutes=1) for zone, delta in offsets(instant).items()}
-        values = zone_log_likelihood(minutes, difference_min, sigma_min, wrong)
+        values = zone_log_likelihood(minutes, difference_min, sigma_min, wrong, rate)
         table = regions(RegionLevel.TIMEZONE)
         known = {code: values[code] for code in table.codes if code in values}
         fitting = Counter(round(minutes[z] / 15) for z in known if abs(minutes[z] - difference_min) <= 3 * sigma_min)
@@ -109,13 +115,13 @@ class Clock(EvidenceSource):
             read=read,
             implies=implies,
             error_model=f"the clock is not set to the place in {wrong:.0%} of cases",
-            likelihood=table.log_field(known, default=math.log(wrong / _SPAN_MIN)),
+            likelihood=table.log_field(known, default=math.log(wrong * rate)),
             view=view,
         )
 
 
 def zone_log_likelihood(
-    minutes: Mapping[str, float], difference_min: float, sigma_min: float, wrong: float
+    minutes: Mapping[str, float], difference_min: float, sigma_min: float, wrong: float, rate: float
 ) -> dict[str, float]:
     """Log-likelihood of a clock reading for each zone: a Gaussian around its offset, mixed with a flat rest.
 
@@ -124,10 +130,10 @@ def zone_log_likelihood(
         difference_min: local time less UTC as read, minutes.
         sigma_min: spread of the reading, minutes.
         wrong: share of readings that say nothing of the zone.
+        rate: how often such a reading comes out like this one, against one of a clock set to the place.
     """
-    peak = (1.0 - wrong) / (sigma_min * math.sqrt(2.0 * math.pi))
     return {
-        zone: math.log(peak * math.exp(-0.5 * ((difference_min - m) / sigma_min) ** 2) + wrong / _SPAN_MIN)
+        zone: math.log((1.0 - wrong) * math.exp(-0.5 * ((difference_min - m) / sigma_min) ** 2) + wrong * rate)
         for zone, m in minutes.items()
     }
 

@@ -78,7 +78,7 @@ class Config:
     """A second language is assumed on a sign when it explains the letters' statistics better by this much."""
 
     language_translation_power: float = 0.3
-    """Exponent on the likelihood of English lines beside lines in another language: often but a translation."""
+    """Exponent on the likelihood of English lines beside another language, or Latin ones beside another script."""
 
     name_rate: float = 0.01
     """How often a line of text on the spot is the name of a given town there."""

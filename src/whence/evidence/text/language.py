@@ -317,17 +317,24 @@ def _rate(mix: Mapping[str, float], likelihood: Mapping[str, float], foreign: fl
     return sum(share * likelihood.get(language, 0.0) for language, share in mix.items()) + foreign
 
 
-def likelihood(
-    group: LanguageGroup, lines: Sequence[TextLine], config: Config, *, beside_another: bool = False
-) -> Signal:
+def is_secondary(group: LanguageGroup, groups: Sequence[LanguageGroup], lines: Sequence[TextLine]) -> bool:
+    """Tell whether lines may be but a translation or brand names beside the language of the place.
+
+    So are English lines beside another language, and lines in Latin letters beside another script.
+    """
+    scripts = {lines[i].script for other in groups for i in other.lines} - {"Latn", "Zyyy"}
+    latin = all(lines[i].script in {"Latn", "Zyyy"} for i in group.lines)
+    return (group.best == "en" and any(other.best != "en" for other in groups)) or (latin and bool(scripts))
+
+
+def likelihood(group: LanguageGroup, lines: Sequence[TextLine], config: Config, *, secondary: bool = False) -> Signal:
     """Where signs are written in the language of a group.
 
     Args:
         group: lines of one language.
         lines: all lines, as they were read.
         config: constants of the error model.
-        beside_another: whether there is a group of another language than English too, so that English may be but
-            its translation.
+        secondary: whether the lines may be but a translation or brand names (`is_secondary`).
     """
     plain = {language: float(np.exp(score)) for language, score in group.log_likelihood.items()}
     names = group.name_share
@@ -342,7 +349,7 @@ def likelihood(
     }
     average = _rate(world, table, foreign)
     field = of_divisions(by_country, by_division, average, config.language_bound_bits)
-    if beside_another and group.best == "en":
+    if secondary:
         field = scaled(field, config.language_translation_power)
     weights = {language: plain[language] * share for language, share in world.items() if language in plain}
     return Signal(

@@ -43,8 +43,10 @@ def find_signals(lines: Sequence[TextLine], config: Config) -> list[Signal]:
     plain = _without_names(lines, names, codes, roads, streets_found)
     groups = language.extract(plain, config)
     spoken = language.languages_of_lines(groups)
-    several = any(group.best != "en" for group in groups)
-    signals = [language.likelihood(group, lines, config, beside_another=several) for group in groups]
+    signals = [
+        language.likelihood(group, lines, config, secondary=language.is_secondary(group, groups, plain))
+        for group in groups
+    ]
     signals += [phones.likelihood(cue, config) for cue in phones.extract(lines, config)]
     signals += [domains.likelihood(cue, config) for cue in domains.extract(lines, config)]
     signals += [money.likelihood(cue, config) for cue in money.extract(lines, config)]
