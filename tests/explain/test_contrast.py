@@ -65,7 +65,7 @@ def test_the_most_telling_claim_comes_first_whichever_way():
         SOUTH,
     )
     assert [(item.kind, round(item.bits, 6)) for item in found.items] == [("against", -2.0), ("weak", 1.0)]
-    assert found.verdict().startswith("A spot at 45.0000° S, 10.0000° E is 2 times as likely")
+    assert found.verdict().startswith("A spot at 45° S, 10° E is 2 times as likely")
     assert "against: r → i" in found.to_text()
 
 
