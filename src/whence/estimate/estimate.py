@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from whence.earth.coordinates import Point
 from whence.earth.field import Field
+from whence.estimate.fuse import add_up
 from whence.estimate.ledger import build_ledger
 from whence.estimate.peaks import error_quantiles_km, peak_order, peaks
 from whence.estimate.places import candidate, region_probabilities
@@ -51,8 +52,7 @@ def estimate(
     """
     config = config or Config()
     started = time.perf_counter()
-    likelihoods = [field for item in evidence if (field := item.log_likelihood()) is not None]
-    total = Field.sum([prior, *likelihoods])
+    total = add_up(prior, evidence)
     belief = total.normalise()
     fused = time.perf_counter()
     order = peak_order(belief)
