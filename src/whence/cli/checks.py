@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +16,16 @@ from whence import __version__
 
 _MODULES = {"pillow": "PIL", "pillow-heif": "pillow_heif", "faiss-cpu": "faiss"}
 _OPTIONAL_EXTRAS = ("scale", "web", "train")
-_SCRIPTS = {
-    "rus": "Cyrillic",
-    "ell": "Greek",
-    "ara": "Arabic",
-    "heb": "Hebrew",
-    "tha": "Thai",
-    "kor": "Hangul",
-    "hin": "Devanagari",
-    "kat": "Georgian",
-    "hye": "Armenian",
+_SCRIPT_PACKS = {
+    "Cyrillic": "cyrl",
+    "Greek": "grek",
+    "Arabic": "arab",
+    "Hebrew": "hebr",
+    "Thai": "thai",
+    "Hangul": "hang",
+    "Devanagari": "deva",
+    "Georgian": "geor",
+    "Armenian": "armn",
 }
 
 
@@ -155,20 +154,18 @@ def _text_reader() -> Check:
 
 
 def _tesseract() -> Check:
+    from whence.evidence.text.tesseract import installed_languages
+
     program = shutil.which("tesseract")
-    remedy = "On Debian and Ubuntu: apt install tesseract-ocr " + " ".join(f"tesseract-ocr-{code}" for code in _SCRIPTS)
+    packs = [f"tesseract-ocr-script-{pack}" for pack in _SCRIPT_PACKS.values()]
+    remedy = "On Debian and Ubuntu: apt install tesseract-ocr " + " ".join(packs)
     if program is None:
         return Check("tesseract", "missing", "reads further scripts (Cyrillic, Arabic, Thai, …)", remedy)
-    try:
-        listed = subprocess.run([program, "--list-langs"], capture_output=True, text=True, timeout=20, check=True)
-    except (OSError, subprocess.SubprocessError) as error:
-        return Check("tesseract", "missing", f"{program} does not run: {error}", remedy)
-    there = set(listed.stdout.split())
-    absent = [code for code in _SCRIPTS if code not in there]
+    there = {name.removeprefix("script/") for name in installed_languages()}
+    absent = [script for script in _SCRIPT_PACKS if script not in there]
     if absent:
-        more = "apt install " + " ".join(f"tesseract-ocr-{code}" for code in absent)
-        lacking = ", ".join(_SCRIPTS[code] for code in absent)
-        return Check("tesseract", "missing", f"{program}, without {lacking}", more)
+        more = "apt install " + " ".join(f"tesseract-ocr-script-{_SCRIPT_PACKS[script]}" for script in absent)
+        return Check("tesseract", "missing", f"{program}, without packs for {', '.join(absent)}", more)
     return Check("tesseract", "ok", f"{program}, with every script that is asked of it")
 
 
