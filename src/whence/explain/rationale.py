@@ -87,7 +87,8 @@ def _why(estimate: Estimate) -> str:
         parts.append("No reading speaks clearly for this place: it is mostly what the prior expects.")
     if len(pro) > 3:
         rest = math.fsum(claim.bits for _, claim in pro[3:])
-        parts.append(f"{len(pro) - 3} more readings add {wording.bits(rest)} bits.")
+        more = "1 more reading adds" if len(pro) == 4 else f"{len(pro) - 3} more readings add"
+        parts.append(f"{more} {wording.bits(rest)} bits.")
     if con:
         against = "; ".join(
             f"{claim.claim.kind} “{_short(claim)}” ({wording.bits(claim.bits)})" for _, claim in con[:2]
@@ -99,9 +100,10 @@ def _why(estimate: Estimate) -> str:
 
 def _claim_sentence(entry: LedgerEntry, claim: ClaimEntry, *, first: bool) -> str:
     lead = "Most of all" if first else "Then"
+    implies = claim.claim.implies.rstrip(".")
     return (
         f"{lead}, the {claim.claim.kind} “{_short(claim)}” ({entry.source}) makes this place "
-        f"{wording.times(claim.bits)} as likely as an average one: {claim.claim.implies.rstrip('.')}."
+        f"{wording.times(claim.bits)} as likely as an average one: {implies}{'' if implies.endswith('…') else '.'}"
     )
 
 

@@ -96,20 +96,25 @@ _ZOOM = (
 
 
 def _legend(estimate: Estimate) -> str:
-    swatches = " ".join(
-        f'<span class="wm swatch s{len(SHADES) - i}"></span> {share:.0%}'.replace("%", " %")
-        for i, share in enumerate(reversed(SHADES))
+    """What the shades mean, and what share of the belief has none."""
+    held = shaded_share(estimate.belief)
+    shares = [*(share for share in reversed(SHADES) if share < held - 0.005), min(held, max(SHADES))]
+    swatches = ", ".join(
+        f'<span class="wm swatch s{len(SHADES) - i}"></span> {_share(share)}' for i, share in enumerate(shares)
     )
-    rest = 1.0 - shaded_share(estimate.belief)
-    even = (
-        f"{wording.percent(rest)} of the belief is spread evenly over wide areas and not shaded. "
-        if rest > 0.02
-        else ""
-    )
+    rest = 1.0 - held
+    even = f"The other {_share(rest)} are spread evenly over wide areas, which have no shade. " if rest > 0.015 else ""
+    if held < 0.005:
+        return '<p class="legend">The belief is spread evenly over the whole Earth, so nothing is shaded.</p>'
     return (
-        f'<p class="legend">Shades hold {swatches} of the belief. Full line: 50 % region; dashed line: 90 % region. '
-        f'{even}<span class="script-only">Drag to move; click the map, then scroll to zoom.</span></p>'
+        f'<p class="legend">Shaded are the smallest areas that hold {swatches} of the belief. {even}Full line: '
+        "50&nbsp;% region. Dashed line: 90&nbsp;% region. "
+        '<span class="script-only">Drag to move; click the map, then scroll to zoom.</span></p>'
     )
+
+
+def _share(probability: float) -> str:
+    return escape(wording.percent(probability)).replace(" ", "&nbsp;")
 
 
 def _windows(estimate: Estimate, width_px: int, tall: float) -> list[tuple[str, str, Window]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from functools import lru_cache
 from html import escape
 from importlib.resources import files
@@ -27,6 +28,8 @@ from whence.explain.report.sections import (
 )
 from whence.samples.view import Query, View
 
+_NUMBER_AND_UNIT = re.compile(r"(\d|million) (?=(?:%|m\b|km\b|m²|km²|million\b|bits\b|times\b))")
+_UNDER = re.compile(r"(&[lg]t;) (?=\d)")
 BESIDE = "beside"
 """Layout with the picture to the left of a map that is as tall as it is wide, rather than above a wide one."""
 
@@ -63,6 +66,11 @@ def embedded_json(value: object) -> str:
     return text
 
 
+def unbroken(html: str) -> str:
+    """The same with numbers and their units kept on one line."""
+    return _UNDER.sub("\\1&nbsp;", _NUMBER_AND_UNIT.sub("\\1&nbsp;", html))
+
+
 def render_report(estimate: Estimate, picture: Query | View | None = None) -> str:
     """Return the report on one answer as HTML.
 
@@ -72,7 +80,7 @@ def render_report(estimate: Estimate, picture: Query | View | None = None) -> st
             holds no picture.
     """
     styles = asset("report.css") + MAP_CSS
-    script = asset("report.js")
+    script = asset("projection.js") + asset("report.js")
     views = _views(estimate, picture)
     said = rationale(estimate)
     layout = BESIDE if views and is_close(estimate) else "below"
@@ -87,14 +95,14 @@ def render_report(estimate: Estimate, picture: Query | View | None = None) -> st
         where=escape(wording.where(estimate)),
         coordinates=escape(at),
         notices=notices(estimate),
-        how_sure=escape(said.how_sure),
+        how_sure=unbroken(escape(said.how_sure)),
         facts=_facts(estimate),
         picture=picture_section(estimate, views, withheld=estimate.coarsest is not None),
         layout=layout,
         map=map_section(estimate, beside=layout == BESIDE),
-        ledger=ledger_section(estimate, said),
-        contrast=contrast_section(estimate),
-        regions=regions_section(estimate),
+        ledger=unbroken(ledger_section(estimate, said)),
+        contrast=unbroken(contrast_section(estimate)),
+        regions=unbroken(regions_section(estimate)),
         provenance=provenance_section(estimate),
         data=embedded_json(to_dict(estimate)),
     )

@@ -54,7 +54,7 @@ def _figure(estimate: Estimate, view: View, index: int, count: int) -> str:
         if entry.claim.box is not None and entry.claim.view == index
     ]
     height, width = view.pixels.shape[:2]
-    name = wording.one_line(view.name, 200)
+    name = wording.one_line(view.name.replace("\\", "/").rpartition("/")[2] or view.name, 200)
     readings = (
         "".join(_reading(number, entry) for number, _, entry in boxed)
         or '<li class="muted">Nothing that points to a place was read in the picture itself.</li>'

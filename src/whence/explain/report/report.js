@@ -43,36 +43,6 @@
     URL.revokeObjectURL(link.href);
   });
 
-  // --- projections (the same as in whence.earth.projection) -----------------------------------------------
-  const RADIUS = 6371.0071809, RAD = Math.PI / 180;
-  const A = [1.340264, -0.081106, 0.000893, 0.003796], M = Math.sqrt(3) / 2;
-  const geodetic = (lat) => lat + (0.0022410709 + 0.0000002) * Math.sin(2 * lat) + 2.87e-6 * Math.sin(4 * lat);
-  const authalic = (lat) => lat - 0.0022388 * Math.sin(2 * lat) + 2.1e-6 * Math.sin(4 * lat);
-
-  const unproject = (view, px, py) => {
-    const scale = view.kmPerPx / RADIUS, x = (px - view.width / 2) * scale, y = (view.height / 2 - py) * scale;
-    let lat, lon;
-    if (view.world) {
-      let t = y / A[0];
-      for (let i = 0; i < 8; i++) {
-        const s = t * t, s3 = s * s * s;
-        t -= (t * (A[0] + A[1] * s + s3 * (A[2] + A[3] * s)) - y) / (A[0] + 3 * A[1] * s + s3 * (7 * A[2] + 9 * A[3] * s));
-      }
-      const s = t * t, s3 = s * s * s;
-      lon = M * x * (A[0] + 3 * A[1] * s + s3 * (7 * A[2] + 9 * A[3] * s)) / Math.cos(t);
-      lat = Math.asin(Math.sin(t) / M);
-      if (!(Math.abs(lon) <= Math.PI)) return null;
-    } else {
-      const rho = Math.hypot(x, y), c = 2 * Math.asin(rho / 2), middle = authalic(view.lat * RAD);
-      if (Number.isNaN(c)) return null;
-      const safe = rho || 1;
-      lat = rho ? Math.asin(Math.cos(c) * Math.sin(middle) + (y * Math.sin(c) * Math.cos(middle)) / safe) : middle;
-      lon = Math.atan2(x * Math.sin(c), safe * Math.cos(middle) * Math.cos(c) - y * Math.sin(middle) * Math.sin(c));
-    }
-    if (Number.isNaN(lat)) return null;
-    return { lat: geodetic(lat) / RAD, lon: ((((lon / RAD + view.lon + 180) % 360) + 360) % 360) - 180 };
-  };
-
   // --- maps -----------------------------------------------------------------------------------------------
   const NICE = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
   const share = (p) => (p <= 0 ? "almost none of the belief" : `about ${(100 * p).toLocaleString("en", { maximumSignificantDigits: 2 })} % of the belief`);
@@ -110,7 +80,7 @@
       barText.textContent = view.world ? `about ${length(km)}` : length(km);
     };
     const zoomAt = (factor, px, py) => {
-      const next = Math.min(Math.max(zoom * factor, 1), 64), back = zoom / next;
+      const next = Math.min(Math.max(zoom * factor, 1), 24), back = zoom / next;
       x = px - (px - x) * back; y = py - (py - y) * back; zoom = next;
       show();
     };
