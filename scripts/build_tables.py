@@ -1,7 +1,8 @@
 """Write the shipped tables of the Earth: ``python scripts/build_tables.py --out src/whence/earth/tables``.
 
-Deterministic, some minutes on two cores. Needs the development extra, and npm for one package (or its path by
-``--world-atlas``). Each step reads what the steps before it wrote, so that ``--only`` can redo one of them.
+Deterministic, some minutes on two cores. Needs the development extra, npm for one package (or its path by
+``--world-atlas``), and world rasters for the layers (``--earth``; without them the shipped layers stay as they are).
+Each step reads what the steps before it wrote, so that ``--only`` can redo one of them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import argparse
 import hashlib
 import io
 import json
+import os
 import tempfile
 import time
 import zipfile
@@ -58,6 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path("src/whence/earth/tables"))
     parser.add_argument("--world-atlas", type=Path, help="countries-10m.json of world-atlas 2.0.2")
+    shared = Path(os.environ.get("WHENCE_SHARED", "../shared"))
+    parser.add_argument("--earth", type=Path, default=shared / "data" / "earth", help="folder of world rasters")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "whence-tables")
     parser.add_argument("--only", nargs="*", choices=STEPS, help="run these steps only, on what is there")
     arguments = parser.parse_args()
@@ -108,6 +112,15 @@ def _population(arguments: argparse.Namespace) -> None:
     build_population().save(arguments.out / "population.field")
 
 
+def _layers(arguments: argparse.Namespace) -> None:
+    from tables_layers import build_layers, missing
+
+    if absent := missing(arguments.earth):
+        print(f"layers: {arguments.earth} lacks {', '.join(absent)}; the table stays as it is")
+        return
+    write_arrays(arguments.out / "layers.npz", build_layers(arguments.earth))
+
+
 def _card(arguments: argparse.Namespace) -> None:
     from tables_card import card
     from tables_gazetteer import count_unnamed_divisions
@@ -122,6 +135,7 @@ STEPS: dict[str, Callable[[argparse.Namespace], None]] = {
     "gazetteer": _gazetteer,
     "regions": _regions,
     "population": _population,
+    "layers": _layers,
     "card": _card,
 }
 
