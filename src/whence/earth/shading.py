@@ -126,7 +126,7 @@ def rings_around(mask: Bool[np.ndarray, "rows columns"]) -> list[Float[np.ndarra
     Samples on the border count as false. Two true samples that touch at a corner alone stay apart.
 
     Returns:
-        For each ring its points ``x, y`` in samples, the true ones on the left seen with ``y`` up.
+        For each ring its points ``x, y`` in samples, ``y`` downwards, the true ones on its left as the sheet is seen.
     """
     inside = mask.copy()
     inside[[0, -1], :] = inside[:, [0, -1]] = False
