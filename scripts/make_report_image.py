@@ -35,7 +35,7 @@ FLAGS = (
     "--disable-sync",
     "--hide-scrollbars",
 )
-WIDTH, HEIGHT, SCALE, COLOURS = 1280, 1330, 2, 256
+WIDTH, HEIGHT, SCALE, COLOURS = 1280, 1372, 2, 256
 EXCERPT = """
 .said,.lead,.fold,.candidates,.candidates-head,.claims small,.look,#theme,.implied,.sure,figcaption,
 .legend .script-only{display:none!important}

@@ -7,7 +7,7 @@ from whence.earth import grid
 from whence.earth.drawing import close_window
 from whence.earth.field import Field
 from whence.earth.projection import Window
-from whence.earth.shading import FINEST_PX, coarsened, drawn_order, region_paths, rings_around, untied
+from whence.earth.shading import FINEST_PX, coarsened, drawn_order, region_shapes, rings_around, untied
 
 
 def area(ring):
@@ -105,7 +105,9 @@ def test_a_plateau_is_left_out_if_wide_and_whole_if_small():
 def test_a_region_over_the_edge_of_the_world_has_no_line_along_it():
     belief = Field.from_points([0.0], [180.0], sigma_km=800.0).normalise()
     window = Window.of_world()
-    (path,) = region_paths([belief.credible_region(0.9)], window)
+    (shape,) = region_shapes([belief.credible_region(0.9)], window)
+    path = shape.line
+    assert shape.fill == shape.line
     assert path.count("M") == 2
     starts = [float(part.split("l")[0].split()[0]) for part in path.split("M")[1:]]
     assert min(starts) < 80
@@ -113,4 +115,4 @@ def test_a_region_over_the_edge_of_the_world_has_no_line_along_it():
 
 
 def test_no_regions_have_no_paths():
-    assert region_paths([], close_window(0.0, 0.0, 100.0)) == []
+    assert region_shapes([], close_window(0.0, 0.0, 100.0)) == []

@@ -14,11 +14,11 @@ import numpy as np
 from jaxtyping import Float
 
 from whence.earth import grid
-from whence.earth.basemap import INSET_PX, Town, graticule, land_paths, sphere_path, towns
+from whence.earth.basemap import INSET_PX, graticule, land_paths, sphere_path, towns
 from whence.earth.coordinates import distance_km
 from whence.earth.field import Field
 from whence.earth.projection import Window
-from whence.earth.shading import coarsened, drawn_order, region_paths, untied
+from whence.earth.shading import coarsened, drawn_order, region_shapes, untied
 
 SHADES = (0.99, 0.9, 0.75, 0.5, 0.25)
 """Shares of the belief inside the shades, the palest first."""
@@ -235,17 +235,17 @@ def _ground_layers(window: Window, belief: Field, ident: str) -> tuple[str, ...]
 def _belief_layers(window: Window, belief: Field) -> tuple[str, str]:
     shown = coarsened(belief, drawn_order(window))
     regions = {level: untied(shown, level) for level in SHADES}
-    paths = dict(zip(regions, region_paths(list(regions.values()), window), strict=True))
+    shapes = dict(zip(regions, region_shapes(list(regions.values()), window), strict=True))
     held = {level: min(region.mass, level) for level, region in regions.items()}
     shades = "".join(
-        f'<path class="wm-b{i + 1}" data-level="{held[level]:.3g}" fill-rule="evenodd" d="{paths[level]}"/>'
+        f'<path class="wm-b{i + 1}" data-level="{held[level]:.3g}" fill-rule="evenodd" d="{shapes[level].fill}"/>'
         for i, level in enumerate(SHADES)
-        if paths[level]
+        if shapes[level].fill
     )
     lines = "".join(
-        f'<path class="wm-c{level * 100:.0f}" d="{paths[level]}"/>'
+        f'<path class="wm-c{level * 100:.0f}" d="{shapes[level].line}"/>'
         for level in OUTLINED
-        if paths[level] and regions[level].mass > 0.98 * level
+        if shapes[level].line and regions[level].mass > 0.98 * level
     )
     return shades, lines
 
@@ -254,32 +254,41 @@ def _town_layer(window: Window, markers: Sequence[Marker]) -> str:
     if window.world or window.km_per_px > 12.0:
         return ""
     pins = np.array([window.project(m.lat_deg, m.lon_deg) for m in markers], float).reshape(-1, 2)
+    taken: list[_Extent] = []
     out = []
     for town in towns(window):
         covered = bool((np.hypot(pins[:, 0] - town.x, pins[:, 1] - town.y) < _PIN_PX).any())
-        side = _label_side(town, pins, window)
-        if side is None:
-            continue
-        dot = "" if covered else '<circle class="wm-dot" r="2.6"/>'
-        shift, anchor = side * (6.0 if not covered else _PIN_PX + 3.0), "start" if side > 0 else "end"
-        out.append(
-            f'<g class="wm-fixed" transform="translate({town.x:.1f} {town.y:.1f})">{dot}'
-            f'<text class="wm-town" x="{shift:g}" y="4" text-anchor="{anchor}">{escape(town.name)}</text></g>'
-        )
+        gap = _PIN_PX + 3.0 if covered else 6.0
+        length = 6.4 * len(town.name)
+        for side, anchor in ((1, "start"), (-1, "end")):
+            ends = sorted((town.x + side * gap, town.x + side * (gap + length)))
+            here = (ends[0], town.y - 7.0, ends[1], town.y + 7.0)
+            if _free(here, taken, pins, window):
+                taken.append(here)
+                name = (
+                    f'<text class="wm-town" x="{side * gap:g}" y="4" text-anchor="{anchor}">{escape(town.name)}</text>'
+                )
+                dot = "" if covered else '<circle class="wm-dot" r="2.6"/>'
+                where = f'transform="translate({town.x:.1f} {town.y:.1f})"'
+                out.append(f'<g class="wm-fixed" {where}>{dot}{name}</g>')
+                break
     return f'<g class="wm-towns">{"".join(out)}</g>'
 
 
-def _label_side(town: Town, pins: Float[np.ndarray, "n 2"], window: Window) -> int | None:
-    """Side of its dot on which a town's name meets no marker: 1 right, -1 left, ``None`` neither."""
-    length = 6.4 * len(town.name) + 8.0
-    for side in (1, -1):
-        ends = sorted((town.x + side * 6.0, town.x + side * (6.0 + length)))
-        own = np.hypot(pins[:, 0] - town.x, pins[:, 1] - town.y) < _PIN_PX
-        over = (np.abs(pins[:, 1] - town.y) < _PIN_PX + 5.0) & ~own
-        over &= (pins[:, 0] > ends[0] - _PIN_PX) & (pins[:, 0] < ends[1] + _PIN_PX)
-        if not over.any() and ends[0] > 4.0 and ends[1] < window.width_px - 4.0:
-            return side
-    return None
+_Extent = tuple[float, float, float, float]
+
+
+def _free(label: _Extent, taken: Sequence[_Extent], pins: Float[np.ndarray, "n 2"], window: Window) -> bool:
+    """Tell whether a label (left, top, right, bottom) meets neither markers nor labels nor the sheet's edges."""
+    left, top, right, bottom = label
+    if left < 4.0 or right > window.width_px - 4.0:
+        return False
+    if any(left < r and right > x and top < b and bottom > y for x, y, r, b in taken):
+        return False
+    x, y = pins[:, 0], pins[:, 1]
+    off_x = np.maximum(np.maximum(left - x, x - right), 0.0)
+    off_y = np.maximum(np.maximum(top - y, y - bottom), 0.0)
+    return not bool((np.hypot(off_x, off_y) < _PIN_PX - 4.0).any())
 
 
 def _marker_layer(window: Window, markers: Sequence[Marker]) -> str:

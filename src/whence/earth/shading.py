@@ -8,6 +8,7 @@ what a map of the world shows is the belief at the resolution of that map.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -27,6 +28,7 @@ FINEST_PX = 2.4
 _PLATEAU = 0.03  # share of the Earth from which cells of equal density count as a plateau
 _TIE = 1e-9
 _SMALLEST_PX2 = 1.5  # of a ring
+_LINED_PX2 = 100.0  # of a ring that gets a line
 _TOLERANCE_PX = 0.3
 
 
@@ -81,8 +83,21 @@ def drawn_order(window: Window) -> int:
     return max(finest - 1 if grid.cell_size_km(finest) < FINEST_PX * window.km_per_px else finest, 0)
 
 
-def region_paths(regions: Sequence[CellRegion], window: Window) -> list[str]:
-    """Path data of the outlines of regions of one partition, holes as rings of the other direction.
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A region on a sheet, as path data; holes are rings of the other direction.
+
+    Attributes:
+        fill: all of it.
+        line: its larger rings: a line around each of a thousand hamlets would hide what it surrounds.
+    """
+
+    fill: str
+    line: str
+
+
+def region_shapes(regions: Sequence[CellRegion], window: Window) -> list[Shape]:
+    """Outlines of regions of one partition on a sheet.
 
     Args:
         regions: what to outline.
@@ -92,12 +107,12 @@ def region_paths(regions: Sequence[CellRegion], window: Window) -> list[str]:
         return []
     partition, deep = regions[0].partition, _samples(window)
     under = (np.searchsorted(partition.starts, deep.ravel(), side="right") - 1).reshape(deep.shape)
-    paths = []
+    shapes = []
     for region in regions:
         member = np.zeros(len(partition), dtype=bool)
         member[region.index] = True
-        paths.append(_path(rings_around(member[under]), -STEP_PX))
-    return paths
+        shapes.append(_shape(rings_around(member[under]), -STEP_PX))
+    return shapes
 
 
 @lru_cache(maxsize=8)
@@ -207,14 +222,14 @@ def _cycles(starts: Int[np.ndarray, " n"], follows: Int[np.ndarray, " m"]) -> li
     return walks
 
 
-def _path(rings: list[Float[np.ndarray, "_ 2"]], shift: float) -> str:
+def _shape(rings: list[Float[np.ndarray, "_ 2"]], shift: float) -> Shape:
     """Rings in samples as path data in pixels: corners rounded a little, points on straight lines left out."""
     import shapely
 
     from whence.earth.basemap import path_data
 
     if not rings:
-        return ""
+        return Shape("", "")
     sizes = np.array([len(ring) for ring in rings])
     last = np.cumsum(sizes) - 1
     first = last - sizes + 1
@@ -224,5 +239,8 @@ def _path(rings: list[Float[np.ndarray, "_ 2"]], shift: float) -> str:
     smooth = (0.25 * points[before] + 0.5 * points + 0.25 * points[after]) * STEP_PX + shift
     owner = np.repeat(np.arange(len(rings)), sizes)
     lines = shapely.linearrings(smooth, indices=owner)
-    large = lines[shapely.area(shapely.polygons(lines)) >= _SMALLEST_PX2]
-    return path_data(shapely.polygons(large), _TOLERANCE_PX) if large.size else ""
+    filled = shapely.polygons(lines)
+    areas = shapely.area(filled)
+    fine, large = filled[(areas >= _SMALLEST_PX2) & (areas < _LINED_PX2)], filled[areas >= _LINED_PX2]
+    line = path_data(large, _TOLERANCE_PX) if large.size else ""
+    return Shape(line + (path_data(fine, _TOLERANCE_PX) if fine.size else ""), line)

@@ -89,15 +89,18 @@ def write_index(rows: Iterable[IndexRow], folder: Path | str) -> Path:
 
 
 def _row(row: IndexRow) -> str:
-    name = escape(wording.one_line(row.name, 200))
+    folder, slash, file = wording.one_line(row.name, 200).rpartition("/")
+    name = escape(file or folder)
     link = f'<a href="{escape(quote(row.report), quote=True)}">{name}</a>' if row.report else name
+    link += f"<small>{escape(folder + slash)}</small>" if folder and file else ""
     if row.failure is not None:
         reason = f'<span class="failed">{escape(wording.one_line(row.failure, 400))}</span>'
         return f'<tr><th scope="row">{link}</th><td colspan="4">{reason}</td></tr>'
     guess = '<span class="muted">no answer; best guess</span> ' if row.abstained else ""
     distance = wording.distance(row.p90_km) if row.p90_km is not None else "–"
     size = f"{row.p90_km:.6g}" if row.p90_km is not None else ""
+    country = escape(row.country).replace(" %", "&nbsp;%")
     return (
-        f'<tr><th scope="row">{link}</th><td>{guess}{escape(row.where)}</td><td>{escape(row.country)}</td>'
+        f'<tr><th scope="row">{link}</th><td>{guess}{escape(row.where)}</td><td>{country}</td>'
         f'<td class="num" data-value="{size}">{escape(distance)}</td><td>{escape(row.source)}</td></tr>'
     )

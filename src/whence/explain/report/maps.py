@@ -100,15 +100,16 @@ def _legend(estimate: Estimate) -> str:
     held = shaded_share(estimate.belief)
     shares = [*(share for share in reversed(SHADES) if share < held - 0.005), min(held, max(SHADES))]
     swatches = ", ".join(
-        f'<span class="wm swatch s{len(SHADES) - i}"></span> {_share(share)}' for i, share in enumerate(shares)
+        f'<span class="shade"><span class="wm swatch s{len(SHADES) - i}"></span> {_share(share)}</span>'
+        for i, share in enumerate(shares)
     )
     rest = 1.0 - held
     even = f"The other {_share(rest)} are spread evenly over wide areas, which have no shade. " if rest > 0.015 else ""
     if held < 0.005:
         return '<p class="legend">The belief is spread evenly over the whole Earth, so nothing is shaded.</p>'
     return (
-        f'<p class="legend">Shaded are the smallest areas that hold {swatches} of the belief. {even}Full line: '
-        "50&nbsp;% region. Dashed line: 90&nbsp;% region. "
+        f'<p class="legend">Shaded are the smallest areas that hold {swatches} of the belief. {even}A full line runs '
+        "around the larger parts of the 50&nbsp;% region, a dashed one around those of the 90&nbsp;% region. "
         '<span class="script-only">Drag to move; click the map, then scroll to zoom.</span></p>'
     )
 
