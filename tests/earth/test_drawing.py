@@ -176,3 +176,23 @@ def test_graticule_lines_carry_their_degrees():
     assert {label for label in labels if label.endswith("W")}
     world = {line.label for line in graticule(Window.of_world())}
     assert {"0°", "30°N", "60°S", "90°E", "150°W"} <= world
+
+
+def test_names_of_towns_meet_neither_each_other_nor_the_markers():
+    belief, here = BELIEFS["gps"]
+    markers = [Marker(*here, "1", "a"), Marker(43.32, 11.33, "2", "b"), Marker(43.52, 11.57, "3", "c")]
+    window = close_window(*here, 40.0)
+    root = ET.fromstring(draw_map(belief, markers=markers, window=window))
+    boxes = []
+    for group in next(g for g in root.iter(f"{SVG}g") if g.get("class") == "wm-towns"):
+        x, y = map(float, re.findall(r"-?[\d.]+", group.get("transform")))
+        text = group.find(f"{SVG}text")
+        width, at = 6.0 * len(text.text), x + float(text.get("x"))
+        boxes.append((at - width if text.get("text-anchor") == "end" else at, y - 6.0, width, 12.0))
+    assert len(boxes) >= 5
+    for i, (x, y, width, height) in enumerate(boxes):
+        for a, b, c, d in boxes[:i]:
+            assert x + width <= a or a + c <= x or y + height <= b or b + d <= y
+        for marker in markers:
+            px, py = (float(v) for v in window.project(marker.lat_deg, marker.lon_deg))
+            assert not (x < px < x + width and y < py < y + height)

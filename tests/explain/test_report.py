@@ -11,7 +11,7 @@ from PIL import Image
 
 from whence.estimate.render import to_dict
 from whence.explain.report import IndexRow, index_row, render_report, write_index, write_report
-from whence.explain.report.page import source_hash
+from whence.explain.report.page import source_hash, unbroken
 from whence.samples.view import Query, View
 
 KINDS = ("sharp", "wide", "nothing", "fiji", "pole")
@@ -197,3 +197,32 @@ def test_a_row_names_the_leading_source(made_estimates):
     row = index_row(to_dict(made_estimates["sharp"]), "r.html")
     assert (row.source, row.country, row.abstained) == ("exif", "Italy 99 %", False)
     assert index_row(to_dict(made_estimates["nothing"]), "r.html").source == ""
+
+
+def test_the_picture_stands_beside_a_close_map_and_above_a_wide_one(pages, made_estimates):
+    classes = {kind: [attrs.get("class") for attrs, _ in Page(pages[kind]).all("div")] for kind in KINDS}
+    assert {kind: "beside" in found for kind, found in classes.items()} == {
+        "sharp": True,
+        "wide": False,
+        "nothing": False,
+        "fiji": True,
+        "pole": True,
+    }
+    assert 'class="beside"' not in render_report(made_estimates["sharp"])
+
+
+def test_numbers_and_their_units_stay_together():
+    assert unbroken("<b>(&gt; 99 %)</b>, 53 km, 1.2 million km², a 4 metre") == (
+        "<b>(&gt;&nbsp;99&nbsp;%)</b>, 53&nbsp;km, 1.2&nbsp;million&nbsp;km², a 4 metre"
+    )
+
+
+def test_the_legend_says_what_has_no_shade(pages):
+    legend = {kind: re.search(r'<p class="legend">(.*?)</p>', pages[kind], re.DOTALL).group(1) for kind in KINDS}
+    assert "spread evenly over the whole Earth" in legend["nothing"]
+    assert "no shade" not in legend["fiji"]
+
+
+def test_the_index_shows_the_file_before_its_folder(tmp_path):
+    html = write_index([IndexRow("/a/b <c>/d.jpg", "d.html")], tmp_path).read_text(encoding="utf-8")
+    assert '<a href="d.html">d.jpg</a><small>/a/b &lt;c&gt;/</small>' in html
