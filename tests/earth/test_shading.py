@@ -120,6 +120,6 @@ def test_no_regions_have_no_paths():
 
 def test_hamlets_are_shaded_without_a_line():
     field = Field.from_points([10.0, 12.0], [20.0, 24.0], [0.9, 0.1], sigma_km=[120.0, 2.0]).normalise()
-    (shape,) = region_shapes([coarsened(field, 9).credible_region(0.97)], close_window(10.0, 20.0, 500.0))
+    (shape,) = region_shapes([coarsened(field, 10).credible_region(0.97)], close_window(10.0, 20.0, 500.0))
     assert shape.fill.startswith(shape.line)
     assert (shape.line.count("M"), shape.fill.count("M")) == (1, 2)
