@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from jaxtyping import install_import_hook
 
-_HOOK = install_import_hook(["whence.earth", "whence.estimate", "whence.evidence"], "shape_checks.checked")
+_HOOK = install_import_hook(
+    ["whence.concepts", "whence.earth", "whence.estimate", "whence.evidence"], "shape_checks.checked"
+)
 
 pytest_plugins = ["made_estimates"]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from whence.earth.countries import countries
+from whence.earth.countries import countries, language_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +189,12 @@ Glottolog. Branches of Indo-European stand for themselves, for their writing loo
 FAMILIES = tuple(LayerClass(symbol, symbol.replace("_", "-").title()) for symbol in sorted(_FAMILIES))
 
 FAMILY_OF = MappingProxyType({code: family for family, codes in _FAMILIES.items() for code in codes.split()})
+
+
+@lru_cache(maxsize=1)
+def languages() -> tuple[LayerClass, ...]:
+    """Legend of the main languages of countries, with their families as groups."""
+    return tuple(LayerClass(code, language_name(code), FAMILY_OF[code]) for code in sorted(FAMILY_OF))
 
 
 @lru_cache(maxsize=1)
