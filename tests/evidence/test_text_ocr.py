@@ -1,6 +1,8 @@
 """The reader on pictures drawn here."""
 
 import logging
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -192,3 +194,48 @@ def test_scripts_that_the_main_reader_does_not_know_are_read_by_tesseract():
 def test_greek_words_read_with_latin_letters_are_greek():
     assert script_of(clean("ΦAPMAKEIO")) == "Grek"
     assert clean("Athens Αθήνα OK") == "Athens Αθήνα OK"
+
+
+_MEASURED = """
+import resource
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from whence.evidence.text import tesseract
+from whence.evidence.text.ocr import read_text
+from whence.samples.view import View, ViewKind
+
+tesseract.extra_languages = lambda: ()
+
+def peak_mb():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+
+def held_mb():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+def picture(width, height, rows):
+    image = Image.new("RGB", (width, height), "white")
+    draw = ImageDraw.Draw(image)
+    for row in range(rows):
+        place = (20, 10 + row * height // rows)
+        draw.text(place, "Bitte keine Fahrräder an die Hauswand lehnen " * 2, "black", ImageFont.load_default(34))
+    kind = ViewKind.PANORAMA if width > 4 * height else ViewKind.GROUND
+    return View(np.asarray(image), image.size, "drawn", "0" * 64, "PNG", kind)
+
+read_text(picture(640, 100, 1))
+start, found = held_mb(), []
+for size in ((1600, 1200, 14), (2048, 205, 2), (205, 2048, 8), (8000, 800, 6), (2048, 2048, 20)):
+    found.append(len(read_text(picture(*size))))
+print(*found, peak_mb() - start, held_mb() - start)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="measures memory as Linux tells it")
+def test_memory_is_bounded_and_given_back_whatever_the_shape():
+    done = subprocess.run([sys.executable, "-c", _MEASURED], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    *found, peak_mb, held_mb = map(float, done.stdout.split())
+    assert found[0] >= 14
+    assert found[4] >= 20
+    assert peak_mb < 550.0
+    assert held_mb < 150.0
