@@ -47,6 +47,9 @@ EF, ICE_SOUTH_OF_DEG = 30, -60.0
 DEPRESSION_KM = 50.0
 """Heights below the sea are believed at least so far from any shore (coarse cells by the sea hold its depth)."""
 
+DEPRESSIONS_SOUTH_OF_DEG = 55.0
+"""Farther north, what lies below the sea are the beds of lakes."""
+
 CASPIAN = (45.0, 36.0, 56.0, 48.0)
 """West, south, east, north of the shore that is no sea coast."""
 
@@ -156,7 +159,8 @@ def _elevation(
         coarse = archive["elevation_m"].astype(np.float32)
     fine = _sample(heights, lat, lon, _WORLD)
     deep = np.clip(_sample(coarse, lat, lon, _WORLD), -450.0, 0.0)
-    sunken = (fine == 0.0) & np.repeat(inland, weight.shape[1])
+    lowland = np.repeat(inland, weight.shape[1]) & (lat < DEPRESSIONS_SOUTH_OF_DEG)
+    sunken = (fine == 0.0) & lowland.reshape(fine.shape)
     return _mean_on_land(np.where(sunken, deep, fine), weight)
 
 

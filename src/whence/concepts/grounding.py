@@ -164,7 +164,7 @@ class Some(Grounding):
 
     def evaluate(self, read: Read) -> Truth:
         """See `Grounding.evaluate`."""
-        return 1.0 - _least([1.0 - part.evaluate(read) for part in self.parts])
+        return np.asarray(1.0 - _least([np.asarray(1.0 - part.evaluate(read)) for part in self.parts]))
 
     def describe(self) -> str:
         """See `Grounding.describe`."""
