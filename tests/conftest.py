@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 _HOOK = install_import_hook(
@@ -13,6 +14,10 @@ _HOOK = install_import_hook(
 )
 
 pytest_plugins = ["made_estimates"]
+
+settings.register_profile("ci", derandomize=True)  # the same examples at every run; elsewhere new ones are sought
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

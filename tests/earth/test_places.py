@@ -78,6 +78,7 @@ def test_normal_form(written, form):
 @settings(deadline=None)
 @given(st.text(max_size=30))
 @example("ẞ")
+@example("0\U00018d09\u0300")
 def test_normal_form_is_stable(text):
     once = normalise_name(text)
     assert normalise_name(once) == once

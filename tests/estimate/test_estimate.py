@@ -94,9 +94,8 @@ def test_without_is_the_answer_computed_anew():
     found = estimate_of(gps, text)
     alone = fuse(found.prior, [text])
     entry = next(e for e in found.ledger.entries if e.source == "gps")
-    assert entry.without.probability == pytest.approx(
-        mass_within(alone.on(found.belief.partition), found.point, found.error_km["p50"]), rel=1e-6
-    )
+    finely = mass_within(alone.on(found.belief.partition), found.point, found.error_km["p50"])
+    assert entry.without.probability == pytest.approx(finely, rel=0.1)  # a disc's share of a cell, or its cells
     assert entry.without.probability < 0.01
     text_entry = next(e for e in found.ledger.entries if e.source == "text")
     assert text_entry.without.shift_km < 1.0

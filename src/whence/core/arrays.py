@@ -21,3 +21,8 @@ else:
     Numbers = int | float | np.number | Sequence | np.ndarray
     FloatArray = Float[np.ndarray, "..."] | np.floating
     IntArray = Int[np.ndarray, "..."] | np.integer
+
+
+def ranges(first: IntArray, count: IntArray) -> IntArray:
+    """The whole numbers of ranges that begin at ``first`` and hold ``count``, one range after another."""
+    return np.repeat(first - (np.cumsum(count) - count), count) + np.arange(np.sum(count))

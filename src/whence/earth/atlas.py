@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from whence.core.arrays import IntArray, Numbers
+from whence.core.arrays import IntArray, Numbers, ranges
 from whence.earth import grid
 from whence.earth.field import Field
 from whence.earth.partition import Partition
@@ -114,6 +114,9 @@ def atlas() -> Atlas:
     return Atlas.load()
 
 
+_FEW = 20_000
+_FAINT = 1e-6
+
 _PLACED: WeakKeyDictionary[Partition, tuple[np.ndarray, np.ndarray]] = WeakKeyDictionary()
 _BY_ATOM: WeakKeyDictionary[Field, np.ndarray] = WeakKeyDictionary()
 
@@ -121,12 +124,16 @@ _BY_ATOM: WeakKeyDictionary[Field, np.ndarray] = WeakKeyDictionary()
 def mass_by_atom(field: Field) -> Float[np.ndarray, " a"]:
     """Mass of a field in each atom of the table (kept as long as the field: three levels ask for it).
 
-    The mass below the start of each run is interpolated within the field's cells, along the nested order.
+    The mass below the start of each run is interpolated within the field's cells, along the nested order. Of a
+    belief that few cells hold, the faint rest (less than a millionth in all) counts as sea.
     """
     known = _BY_ATOM.get(field)
     if known is not None:
         return known
     table, partition = atlas(), field.partition
+    held = np.flatnonzero(field.mass > _FAINT / len(partition))
+    if held.size < _FEW:
+        return _BY_ATOM.setdefault(field, _of_few(field, held))
     if partition not in _PLACED:
         at = table.starts << SHIFT
         inside = np.searchsorted(partition.starts, at, side="right") - 1
@@ -140,4 +147,22 @@ def mass_by_atom(field: Field) -> Float[np.ndarray, " a"]:
     below = total[inside] + field.mass[inside] * portion
     by_atom = np.bincount(table.atoms, weights=np.diff(below, append=total[-1]), minlength=table.country.size)
     _BY_ATOM[field] = by_atom
+    return by_atom
+
+
+def _of_few(field: Field, held: Int[np.ndarray, " m"]) -> Float[np.ndarray, " a"]:
+    """Mass in each atom of a few cells, by the runs that each of them overlaps."""
+    table, partition = atlas(), field.partition
+    start = partition.starts[held]
+    end = start + (np.int64(1) << (2 * (grid.MAX_ORDER - partition.orders[held].astype(np.int64))))
+    runs = table.starts << SHIFT
+    first = np.searchsorted(runs, start, side="right") - 1
+    count = np.searchsorted(runs, end) - first
+    owner = np.repeat(np.arange(held.size), count)
+    run = ranges(first, count)
+    stop = np.append(runs[1:], np.int64(grid.cell_count(grid.MAX_ORDER)))[run]
+    shared = np.minimum(stop, end[owner]) - np.maximum(runs[run], start[owner])
+    mass = field.mass[held][owner] * (shared / (end - start)[owner])
+    by_atom = np.bincount(table.atoms[run], weights=mass, minlength=table.country.size)
+    by_atom[np.flatnonzero(table.country < 0)[0]] += max(1.0 - float(mass.sum()), 0.0)
     return by_atom

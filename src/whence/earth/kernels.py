@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float, Int
 
-from whence.core.arrays import Numbers
+from whence.core.arrays import Numbers, ranges
 from whence.earth import grid
 from whence.earth.coordinates import point
 from whence.earth.field import Field
@@ -91,14 +91,18 @@ def _accumulate(
     by_owner = np.argsort(owners, kind="stable")
     owners, first, count = owners[by_owner], first[by_owner], count[by_owner]
     density = np.zeros(len(partition))
+    touched = np.unique(ranges(first, count))
+    place = np.empty(len(partition), dtype=np.int64)
+    place[touched] = np.arange(touched.size)
+    centres = partition.vectors_of(touched)
     kappa = (grid.EARTH_RADIUS_KM / sigma) ** 2
     block = np.cumsum(np.bincount(owners, count, minlength=len(sigma))) // _PAIRS_AT_ONCE
     edges = np.searchsorted(owners, np.flatnonzero(np.diff(block, prepend=-1)))
     for low, high in zip(edges, np.append(edges[1:], owners.size), strict=True):
         n = count[low:high]
         owner = np.repeat(owners[low:high], n)
-        leaf = np.repeat(first[low:high] - (np.cumsum(n) - n), n) + np.arange(n.sum())
-        gap = partition.vectors[leaf] - vectors[owner]
+        leaf = ranges(first[low:high], n)
+        gap = centres[place[leaf]] - vectors[owner]
         value = np.exp(-0.5 * kappa[owner] * np.einsum("ij,ij->i", gap, gap))
         total = np.bincount(owner, value * partition.fractions[leaf], minlength=len(sigma))
         value *= (share / np.where(total > 0, total, 1.0))[owner]

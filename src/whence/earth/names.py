@@ -36,7 +36,11 @@ def normalise_name(name: str) -> str:
     text = unicodedata.normalize("NFC", "".join(kept).casefold()).translate(_LETTERS)
     if text.isascii():
         return _NOT_WORD.sub(" ", text).strip()
-    return " ".join("".join(c if _is_word(c) else " " for c in text).split())
+    words = ""
+    for char in text:
+        orphan = unicodedata.combining(char) and words[-1:] in {"", " "}  # a mark whose letter is gone
+        words += char if _is_word(char) and not orphan else " "
+    return " ".join(words.split())
 
 
 def _loses_marks(char: str) -> bool:

@@ -69,21 +69,34 @@ class Partition:
             base_order: order of the cells that are not split.
             splits: for each order from ``base_order`` on, the cells to be replaced by their four children.
         """
+        base = Partition.uniform(base_order)
         starts, orders = [], []
-        candidates = np.arange(grid.cell_count(base_order), dtype=np.int64)
-        for order in range(base_order, grid.MAX_ORDER + 1):
+        split = first = np.unique(splits.get(base_order, np.empty(0, np.int64)))
+        order = base_order
+        while split.size:
+            candidates = grid.children(split, order, order + 1).ravel()
+            order += 1
             split = np.unique(splits.get(order, np.empty(0, np.int64)))
-            leaves = candidates if split.size == 0 else np.setdiff1d(candidates, split, assume_unique=True)
+            leaves = np.setdiff1d(candidates, split, assume_unique=True)
             starts.append(leaves << (2 * (grid.MAX_ORDER - order)))
             orders.append(np.full(leaves.size, order, dtype=np.uint8))
-            if split.size == 0:
-                break
-            candidates = grid.children(split, order, order + 1).ravel()
-        if len(starts) == 1:
-            return Partition.uniform(base_order)
-        all_starts, all_orders = np.concatenate(starts), np.concatenate(orders)
-        rank = np.argsort(all_starts, kind="stable")
-        return Partition(all_starts[rank], all_orders[rank])
+        if not starts:
+            return base
+        new_starts, new_orders = np.concatenate(starts), np.concatenate(orders)
+        rank = np.argsort(new_starts)
+        return base._with(first, new_starts[rank], new_orders[rank])
+
+    def _with(
+        self, gone: Int[np.ndarray, " g"], starts: Int[np.ndarray, " m"], orders: UInt8[np.ndarray, " m"]
+    ) -> Partition:
+        """This partition with some cells replaced by others that tile them, ascending."""
+        kept = np.delete(np.arange(len(self)), gone)
+        old = self.starts[kept]
+        at = np.searchsorted(old, starts)
+        out = Partition(np.insert(old, at, starts), np.insert(self.orders[kept], at, orders), origin=self)
+        inside = np.searchsorted(self.starts, starts, side="right") - 1
+        out._indices[id(self)] = (self, np.insert(kept, at, inside))
+        return out
 
     def __len__(self) -> int:
         return int(self.starts.size)
@@ -104,31 +117,47 @@ class Partition:
         """Area of each cell, km²."""
         return self.fractions * grid.EARTH_AREA_KM2
 
-    def _from_tables(self, table: int, width: int) -> np.ndarray:
-        out = np.empty((len(self), width))
-        new = np.ones(len(self), dtype=bool)
-        if self.origin is not None:
-            index = self.index_in(self.origin)
-            new = self.orders != self.origin.orders[index]
-            out[:] = (self.origin.vectors if table == 0 else self.origin._lat_lon)[index]
-        for order in np.unique(self.orders[new]).tolist():
-            mine = np.flatnonzero(new & (self.orders == order))
+    def _centres(self, index: Int[np.ndarray, " m"], table: int) -> np.ndarray:
+        """Unit vectors (table 0) or latitudes and longitudes (1) of the centres of some cells."""
+        out = np.empty((index.size, 3 - table))
+        orders, cells = self.orders[index], self.cells[index]
+        for order in np.unique(orders).tolist():
+            mine = np.flatnonzero(orders == order)
             if order <= _TABLED_ORDER:
-                out[mine] = _order_table(order)[table][self.cells[mine]]
+                out[mine] = _order_table(order)[table][cells[mine]]
             else:
-                lat, lon = grid.centres(self.cells[mine], order)
+                lat, lon = grid.centres(cells[mine], order)
                 out[mine] = grid.unit_vectors(lat, lon) if table == 0 else np.stack([lat, lon], axis=-1)
-        out.setflags(write=False)
+        return out
+
+    def _all_centres(self, table: int) -> np.ndarray:
+        if self.origin is None:
+            return self._centres(np.arange(len(self)), table)
+        index = self.index_in(self.origin)
+        out = (self.origin.vectors if table == 0 else self.origin._lat_lon)[index]
+        new = np.flatnonzero(self.orders != self.origin.orders[index])
+        out[new] = self._centres(new, table)
         return out
 
     @cached_property
     def vectors(self) -> Float[np.ndarray, "n 3"]:
         """Unit vectors of the cells' centres on the authalic sphere."""
-        return self._from_tables(0, 3)
+        return self._all_centres(0)
+
+    def vectors_of(self, index: Int[np.ndarray, " m"]) -> Float[np.ndarray, "m 3"]:
+        """`vectors` of some cells; of a few, without those of all the others."""
+        few = "vectors" not in self.__dict__ and 4 * index.size < len(self)
+        return self._centres(index, 0) if few else self.vectors[index]
 
     @cached_property
     def _lat_lon(self) -> Float[np.ndarray, "n 2"]:
-        return self._from_tables(1, 2)
+        return self._all_centres(1)
+
+    def centres_of(self, index: Int[np.ndarray, " m"]) -> tuple[Float[np.ndarray, " m"], Float[np.ndarray, " m"]]:
+        """Latitudes and longitudes of the centres of some cells; of a few, without those of all the others."""
+        few = "_lat_lon" not in self.__dict__ and 4 * index.size < len(self)
+        found = self._centres(index, 1) if few else self._lat_lon[index]
+        return found[:, 0], found[:, 1]
 
     @property
     def lat_deg(self) -> Float[np.ndarray, " n"]:
@@ -163,31 +192,29 @@ class Partition:
         return {}
 
     def _find_in(self, coarser: Partition) -> Int[np.ndarray, " n"]:
-        order = int(coarser.orders[0])
+        order = int(coarser.orders.min())
+        base = self.starts >> (2 * (grid.MAX_ORDER - order))
         if coarser is Partition.uniform(order):
-            return self.starts >> (2 * (grid.MAX_ORDER - order))
-        marks = np.zeros(len(self), dtype=np.int64)
-        marks[np.searchsorted(self.starts, coarser.starts)] = 1
-        return np.cumsum(marks) - 1
+            return base
+        count = np.bincount(coarser.starts >> (2 * (grid.MAX_ORDER - order)), minlength=grid.cell_count(order))
+        found = (np.cumsum(count) - count)[base]
+        among = np.flatnonzero(count[base] > 1)
+        found[among] = np.searchsorted(coarser.starts, self.starts[among], side="right") - 1
+        return found
 
     def union(self, other: Partition) -> Partition:
         """The coarsest partition that is nowhere coarser than either."""
         if other is self:
             return self
-        for a, b in ((self, other), (other, self)):
-            if a.orders.min() >= b.orders.max():
-                return a
-        starts = np.concatenate([self.starts, other.starts])
-        starts.sort(kind="stable")
-        starts = starts[np.concatenate([[True], starts[1:] != starts[:-1]])]
-        if starts.size == len(self):
-            return self
-        if starts.size == len(other):
-            return other
-        orders = np.zeros(starts.size, dtype=np.uint8)
-        out = Partition(starts, orders, origin=max(self, other, key=len))
-        np.maximum(self.orders[out.index_in(self)], other.orders[out.index_in(other)], out=orders)
-        return out
+        large, small = (self, other) if len(self) >= len(other) else (other, self)
+        fine = np.flatnonzero(small.orders > large.orders.min())
+        within = np.searchsorted(large.starts, small.starts[fine], side="right") - 1
+        finer = small.orders[fine] > large.orders[within]
+        if not finer.any():
+            return large
+        new = fine[finer]
+        out = large._with(np.unique(within[finer]), small.starts[new], small.orders[new])
+        return small if len(out) == len(small) else out
 
     @staticmethod
     def union_of(partitions: Iterable[Partition]) -> Partition:

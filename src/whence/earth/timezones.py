@@ -37,10 +37,12 @@ def nautical_zone(lon_deg: float) -> str:
     return "Etc/GMT" if hours == 0 else f"Etc/GMT{-hours:+d}"
 
 
-def _zones() -> tuple[str, ...]:
+@lru_cache(maxsize=1)
+def _zones() -> tuple[ZoneInfo, ...]:
+    """The zones on land, their rules loaded once (`ZoneInfo` keeps but a few of them)."""
     from whence.earth.regions import RegionLevel, regions
 
-    return regions(RegionLevel.TIMEZONE).codes
+    return tuple(ZoneInfo(code) for code in regions(RegionLevel.TIMEZONE).codes)
 
 
 def offsets(at: datetime | None = None) -> dict[str, timedelta]:
@@ -57,9 +59,9 @@ def offsets(at: datetime | None = None) -> dict[str, timedelta]:
         raise InputError(f"{instant.isoformat()} has no UTC offset; give an instant, e.g. {instant.isoformat()}+00:00.")
     found: dict[str, timedelta] = {}
     for zone in _zones():
-        offset = instant.astimezone(ZoneInfo(zone)).utcoffset()
+        offset = instant.astimezone(zone).utcoffset()
         if offset is not None:
-            found[zone] = offset
+            found[zone.key] = offset
     return found
 
 

@@ -21,37 +21,48 @@ from whence.evidence.types import Claim, Evidence
 
 
 @dataclass(frozen=True, eq=False)
+class _Part:
+    """A claim's log-likelihood after the temperature: as it came, and laid out on the partition of the sum."""
+
+    own: Field
+    lifted: Field
+
+
+@dataclass(frozen=True, eq=False)
 class _Account:
-    """The sum laid out on its partition, so that any part of it can be taken away again."""
+    """What was added to the prior, part by part, so that any can be left out again."""
 
     prior: Field
+    lifted_prior: Field
     total: Field
-    parts: tuple[Field, ...]
+    parts: tuple[_Part, ...]
     answer: Point
     second: Point | None
     radius_km: float
     order: int
 
-    def lift(self, field: Field) -> Field:
-        """A field on the partition of the sum."""
-        return field.on(self.total.partition)
+    def with_prior(self, lifted: Field) -> Field:
+        """The prior and one likelihood, not normalised."""
+        return Field(lifted.partition, lifted.values + self.lifted_prior.values)
 
-    def log_mean(self, part: Field) -> float:
-        """Logarithm of the mean over the prior of a likelihood (lifted)."""
-        return Field(part.partition, part.values + self.prior.values).log_total()
-
-    def bits(self, part: Field, log_mean: float, place: Point | None) -> float:
+    def bits(self, lifted: Field, log_mean: float, place: Point | None) -> float:
         """Bits of a likelihood at a place; 0 at no place."""
-        return 0.0 if place is None else (float(part.at(place.lat_deg, place.lon_deg)) - log_mean) / LN2
+        return 0.0 if place is None else (float(lifted.at(place.lat_deg, place.lon_deg)) - log_mean) / LN2
 
-    def without(self, removed: Sequence[Field]) -> Without:
-        """Answer and neighbourhood's mass when some of the parts are taken away."""
-        if any(np.isneginf(part.values).any() for part in removed):
-            gone = {id(part) for part in removed}
-            values = np.add.reduce([self.prior.values, *(p.values for p in self.parts if id(p) not in gone)])
-        else:
-            values = self.total.values - np.add.reduce([part.values for part in removed])
-        belief = Field(self.total.partition, values).normalise()
+    def rest(self, removed: Sequence[_Part]) -> Field:
+        """The belief without some parts: subtracted, or added up anew where that is coarser or they rule places out."""
+        base = self.prior.partition
+        if any(np.isneginf(p.own.values).any() or base.union(p.own.partition) is not base for p in removed):
+            kept = [part.own for part in self.parts if all(part is not gone for gone in removed)]
+            return Field.sum([self.prior, *kept]).normalise()
+        values = self.total.values.copy()
+        for part in removed:
+            values -= part.lifted.values
+        return Field(self.total.partition, values).normalise()
+
+    def without(self, removed: Sequence[_Part]) -> Without:
+        """Answer and neighbourhood's mass when some parts are left out."""
+        belief = self.rest(removed)
         moved = peaks(belief, 1, self.order)[0].point
         return Without(
             shift_km=float(distance_km(self.answer.lat_deg, self.answer.lon_deg, moved.lat_deg, moved.lon_deg)),
@@ -81,11 +92,12 @@ def build_ledger(
         radius_km: radius around the answer that holds half of the belief.
         order: scale of the peaks, the same for every removal (`whence.estimate.peaks.peak_order`).
     """
-    lifted = [[_part(claim, item, total) for claim in item.claims] for item in evidence]
-    parts = tuple(part for row in lifted for part in row if part is not None)
+    rows = [[_part(claim, item, total) for claim in item.claims] for item in evidence]
+    parts = tuple(part for row in rows for part in row if part is not None)
     second = Point(runner_up.lat_deg, runner_up.lon_deg) if runner_up else None
-    account = _Account(prior.on(total.partition), total, parts, answer, second, radius_km, order)
-    drawn = [_entry(item, row, account) for item, row in zip(evidence, lifted, strict=True)]
+    lifted_prior = prior.on(total.partition)
+    account = _Account(prior, lifted_prior, total, parts, answer, second, radius_km, order)
+    drawn = [_entry(item, row, account) for item, row in zip(evidence, rows, strict=True)]
     entries = sorted((entry for entry, _ in drawn), key=lambda e: (e.without is None, e.failure is not None, -e.bits))
     prior_bits = float(prior.at(answer.lat_deg, answer.lon_deg)) / LN2
     total_bits = (float(total.at(answer.lat_deg, answer.lon_deg)) - total.log_total()) / LN2
@@ -93,31 +105,30 @@ def build_ledger(
     return Ledger(tuple(entries), prior_bits, agreement, total_bits, runner_up)
 
 
-def _part(claim: Claim, item: Evidence, total: Field) -> Field | None:
-    """A claim's log-likelihood after the temperature, on the partition of the sum (an object of its own)."""
+def _part(claim: Claim, item: Evidence, total: Field) -> _Part | None:
     if claim.likelihood is None:
         return None
-    lifted = claim.likelihood.on(total.partition).scale(1.0 / item.temperature)
-    return Field(lifted.partition, lifted.values)
+    own = claim.likelihood.scale(1.0 / item.temperature)
+    return _Part(own, own.on(total.partition))
 
 
-def _entry(item: Evidence, row: Sequence[Field | None], account: _Account) -> tuple[LedgerEntry, float]:
+def _entry(item: Evidence, row: Sequence[_Part | None], account: _Account) -> tuple[LedgerEntry, float]:
     """Entry of one source, and the logarithm of its likelihood's mean over the prior."""
     said = [part for part in row if part is not None]
     if not said:
         notes = tuple(ClaimEntry(claim, 0.0, 0.0, None) for claim in item.claims)
         return _ledger_entry(item, notes, None, None, 0.0, account), 0.0
-    whole = said[0] if len(said) == 1 else Field(said[0].partition, np.add.reduce([p.values for p in said]))
+    whole = Field.sum([part.lifted for part in said])
     without = account.without(said)
-    log_mean = account.log_mean(whole)
+    log_mean = account.with_prior(whole).log_total()
     claims = []
     for claim, part in zip(item.claims, row, strict=True):
         if part is None:
             claims.append(ClaimEntry(claim, 0.0, 0.0, None))
             continue
-        own = log_mean if len(said) == 1 else account.log_mean(part)
+        own = log_mean if len(said) == 1 else account.with_prior(part.lifted).log_total()
         alone = without if len(said) == 1 else account.without([part])
-        at_answer, at_second = (account.bits(part, own, place) for place in (account.answer, account.second))
+        at_answer, at_second = (account.bits(part.lifted, own, place) for place in (account.answer, account.second))
         claims.append(ClaimEntry(claim, at_answer, at_second, alone))
     return _ledger_entry(item, tuple(claims), without, whole, log_mean, account), log_mean
 
@@ -132,8 +143,7 @@ def _ledger_entry(
 ) -> LedgerEntry:
     gain = 0.0
     if whole is not None:
-        alone = Field(whole.partition, whole.values + account.prior.values).normalise()
-        gain = alone.information_gain_bits(account.prior)
+        gain = account.with_prior(whole).normalise().information_gain_bits(account.lifted_prior)
     return LedgerEntry(
         source=item.source,
         bits=0.0 if whole is None else account.bits(whole, log_mean, account.answer),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
+from whence.core.arrays import ranges
 from whence.earth import grid
 from whence.earth.coordinates import Point, distance_km, geodesic_median
 from whence.earth.field import Field
@@ -48,41 +49,43 @@ def peaks(belief: Field, count: int, order: int | None = None) -> tuple[Peak, ..
         order: scale; by `peak_order` if not given.
     """
     order = peak_order(belief) if order is None else order
-    partition = belief.partition
-    live = belief.mass.copy()
-    group, weight = _groups(belief, order)
+    partition, index = belief.partition, _held(belief)
+    vectors, live = partition.vectors_of(index), belief.mass[index]
+    group, weight = _groups(belief, index, order)
     radius = _NEIGHBOURHOOD * float(grid.cell_size_km(order))
     out: list[Peak] = []
     while len(out) < count:
-        totals = np.bincount(group, live) * weight
-        best = int(np.argmax(totals))
+        best = int(np.argmax(np.bincount(group, live) * weight))
         members = np.flatnonzero(group == best)
-        centre = live[members] @ partition.vectors[members]
+        centre = live[members] @ vectors[members]
         if not np.linalg.norm(centre) > 0.0:
             break
         centre /= np.linalg.norm(centre)
-        reach = max(radius, float(_NEIGHBOURHOOD * grid.cell_size_km(int(partition.orders[members[0]])) / 2.0))
-        near = np.union1d(members, _within(partition.vectors, centre, reach))
+        coarse_km = float(grid.cell_size_km(int(partition.orders[index[members[0]]])))
+        near = np.union1d(members, _within(vectors, centre, max(radius, _NEIGHBOURHOOD * coarse_km / 2.0)))
         near = near[live[near] > 0.0]
         probability = float(live[near].sum())
         if out and probability < 1e-3:
             break
-        point = _median(belief, near, live[near])
-        far = grid.chord_km(partition.vectors[near], grid.unit_vectors(point.lat_deg, point.lon_deg))
+        point = _median(belief, index[near], live[near])
+        far = grid.chord_km(vectors[near], grid.unit_vectors(point.lat_deg, point.lon_deg))
         half = float(far[crossing(far, live[near], 0.5).index])
         out.append(Peak(point, probability, half))
         live[near] = 0.0
     return tuple(sorted(out, key=lambda peak: -peak.probability))
 
 
-def _groups(belief: Field, order: int) -> tuple[np.ndarray, np.ndarray]:
+def _held(belief: Field) -> Int[np.ndarray, " m"]:
+    """Cells that hold the belief but for less than a thousandth: few of them when it is sharp."""
+    return np.flatnonzero(belief.mass > 1e-3 / len(belief.partition))
+
+
+def _groups(belief: Field, index: Int[np.ndarray, " m"], order: int) -> tuple[np.ndarray, np.ndarray]:
     """Number of the cell of ``order`` (or coarser leaf) of each leaf, and the share that makes sizes equal."""
-    orders = belief.partition.orders.astype(np.int64)
-    level = np.minimum(orders, order)
-    key = belief.partition.starts >> (2 * (grid.MAX_ORDER - order))
+    level = np.minimum(belief.partition.orders[index].astype(np.int64), order)
+    key = belief.partition.starts[index] >> (2 * (grid.MAX_ORDER - order))
     first = np.concatenate([[True], key[1:] != key[:-1]])
-    group = np.cumsum(first) - 1
-    return group, 4.0 ** (level[first] - order)
+    return np.cumsum(first) - 1, 4.0 ** (level[first] - order)
 
 
 def _within(vectors: Float[np.ndarray, "n 3"], centre: Float[np.ndarray, " 3"], km: float) -> np.ndarray:
@@ -93,8 +96,7 @@ def _within(vectors: Float[np.ndarray, "n 3"], centre: Float[np.ndarray, " 3"], 
 
 def _median(belief: Field, index: np.ndarray, mass: Float[np.ndarray, " m"]) -> Point:
     heavy = np.argsort(-mass, kind="stable")[:512]
-    partition = belief.partition
-    return geodesic_median(partition.lat_deg[index[heavy]], partition.lon_deg[index[heavy]], mass[heavy])
+    return geodesic_median(*belief.partition.centres_of(index[heavy]), mass[heavy])
 
 
 def error_quantiles_km(belief: Field, at: Point, levels: tuple[float, ...]) -> tuple[float, ...]:
@@ -102,21 +104,33 @@ def error_quantiles_km(belief: Field, at: Point, levels: tuple[float, ...]) -> t
 
     Within the cell that completes a share the mass is taken as even, so the figure does not jump by a cell.
     """
-    partition = belief.partition
-    far = grid.chord_km(partition.vectors, grid.unit_vectors(at.lat_deg, at.lon_deg))
+    partition, index = belief.partition, _held(belief)
+    far = grid.chord_km(partition.vectors_of(index), grid.unit_vectors(at.lat_deg, at.lon_deg))
     out = []
     for level in levels:
-        edge = crossing(far, belief.mass, level)
-        cell = edge.index
-        km = float(distance_km(at.lat_deg, at.lon_deg, partition.lat_deg[cell], partition.lon_deg[cell]))
-        half = 0.5 * float(grid.cell_size_km(int(partition.orders[cell])))
+        edge = crossing(far, belief.mass[index], level)
+        cell = index[edge.index : edge.index + 1]
+        km = float(distance_km(at.lat_deg, at.lon_deg, *partition.centres_of(cell))[0])
+        half = 0.5 * float(grid.cell_size_km(int(partition.orders[cell[0]])))
         part = (level - edge.before) / max(edge.after - edge.before, 1e-300)
-        out.append(max(km + half * (2.0 * part - 1.0), half * part))
+        out.append(max(km + half * (2.0 * part - 1.0), half * min(part, 1.0)))
     return tuple(np.maximum.accumulate(out).tolist())
 
 
 def mass_within(belief: Field, at: Point, radius_km: float) -> float:
-    """Mass of the belief in the cells whose centres lie within a distance of a point, its own cell included."""
-    centre = grid.unit_vectors(at.lat_deg, at.lon_deg)
-    own = belief.partition.index_at(at.lat_deg, at.lon_deg).reshape(1)
-    return float(belief.mass[np.union1d(_within(belief.partition.vectors, centre, radius_km), own)].sum())
+    """Mass of the belief within a distance of a point.
+
+    Cells count whole by their centres; of the cell of the point itself, if it is larger than the disc, the disc's
+    share of its area counts.
+    """
+    partition = belief.partition
+    order = int(np.clip(grid.order_for_size_km(radius_km / 3.0 + 1e-4), 3, 24))
+    shift = 2 * (grid.MAX_ORDER - order)
+    cells = grid.disc(at.lat_deg, at.lon_deg, radius_km + grid.radius_km(order), order)
+    first = np.searchsorted(partition.starts, cells << shift, side="right") - 1
+    around = np.unique(ranges(first, np.searchsorted(partition.starts, (cells + 1) << shift) - first))
+    far = grid.chord_km(partition.vectors_of(around), grid.unit_vectors(at.lat_deg, at.lon_deg))
+    own = int(partition.index_at(at.lat_deg, at.lon_deg))
+    inside = around[(far <= radius_km) & (around != own)]
+    share = min(1.0, np.pi * radius_km**2 / float(partition.areas_km2[own]))
+    return float(belief.mass[inside].sum() + share * belief.mass[own])

@@ -45,7 +45,7 @@ def _place_probabilities(belief: Field, top: int) -> list[RegionProbability]:
     gathered = np.bincount(group.ravel(), belief.mass[heavy])
     rank = np.argsort(-gathered, kind="stable")[:_PLACE_LOOKUPS]
     centres = heavy[first[rank]]
-    nearest = places.nearest_indices(partition.lat_deg[centres], partition.lon_deg[centres])
+    nearest = places.nearest_indices(*partition.centres_of(centres))
     ids, inverse = np.unique(nearest, return_inverse=True)
     masses = np.bincount(inverse.ravel(), gathered[rank])
     out = []
