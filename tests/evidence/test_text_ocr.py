@@ -206,8 +206,9 @@ from whence.samples.view import View, ViewKind
 
 tesseract.extra_languages = lambda: ()
 
-def peak_mb():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+def peak_mb():  # of this program; getrusage would count the peak of the process that started it as well
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) / 1024.0
 
 def held_mb():
     with open("/proc/self/statm") as file:
