@@ -139,7 +139,7 @@ class Locator:
     @property
     def _working_px(self) -> int:
         """Long side to which pictures are decoded: large enough to read signs only if signs are read."""
-        return 2048 if any(source.NAME == "text" for source in self.sources) else 1024
+        return 2048 if any(source.NAME == "text" for source in self.sources) else 960
 
     def ask(self, query: Query, timings_ms: Mapping[str, float] | None = None) -> Estimate:
         """Locate a query that was read before.

@@ -143,7 +143,7 @@ def geodesic_median(lat_deg: Numbers, lon_deg: Numbers, weights: Numbers | None 
     for _ in range(200):
         there = _weiszfeld_step(here, vectors, w)
         new_cost = float(_total_distance(there[None], vectors, w)[0])
-        if new_cost >= cost - 1e-13:
+        if new_cost >= cost - 1e-11:
             break
         here, cost = there, new_cost
     out_lat, out_lon = lat_lon(here)
@@ -154,7 +154,7 @@ def _total_distance(
     origins: Float[np.ndarray, "m 3"], vectors: Float[np.ndarray, "n 3"], w: FloatArray
 ) -> Float[np.ndarray, " m"]:
     chord = np.linalg.norm(origins[:, None, :] - vectors[None, :, :], axis=-1)
-    return 2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)) @ w
+    return np.einsum("ij,j", 2.0 * np.arcsin(np.minimum(chord / 2.0, 1.0)), w)
 
 
 def _weiszfeld_step(here: FloatArray, vectors: Float[np.ndarray, "n 3"], w: FloatArray) -> FloatArray:

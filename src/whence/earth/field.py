@@ -26,6 +26,8 @@ WORKING_ORDER = 7
 
 LN2 = float(np.log(2.0))
 
+# Long sums are written with einsum, not @: waking the threads of a BLAS library takes longer than the sum.
+
 
 @dataclass(frozen=True, eq=False)
 class CellRegion:
@@ -146,7 +148,7 @@ class Field:
         peak = float(self.values.max())
         if not np.isfinite(peak):
             return peak
-        return peak + float(np.log(np.exp(self.values - peak) @ self.partition.fractions))
+        return peak + float(np.log(np.einsum("i,i", np.exp(self.values - peak), self.partition.fractions)))
 
     def normalise(self) -> Field:
         """The field shifted so that its mass is 1.
@@ -209,7 +211,7 @@ class Field:
 
     def _mean_of(self, quantity: Float[np.ndarray, " n"]) -> float:
         held = self.mass > 0.0
-        return float(self.mass[held] @ quantity[held])
+        return float(np.einsum("i,i", self.mass[held], quantity[held]))
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
         """Draw points: latitudes and longitudes of uniformly random places in cells drawn by mass."""

@@ -145,9 +145,11 @@ class Partition:
         return self._all_centres(0)
 
     def vectors_of(self, index: Int[np.ndarray, " m"]) -> Float[np.ndarray, "m 3"]:
-        """`vectors` of some cells; of a few, without those of all the others."""
+        """`vectors` of some distinct cells, ascending; of a few, without those of all the others."""
         few = "vectors" not in self.__dict__ and 4 * index.size < len(self)
-        return self._centres(index, 0) if few else self.vectors[index]
+        if few:
+            return self._centres(index, 0)
+        return self.vectors if index.size == len(self) else self.vectors[index]
 
     @cached_property
     def _lat_lon(self) -> Float[np.ndarray, "n 2"]:

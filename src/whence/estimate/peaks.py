@@ -57,7 +57,7 @@ def peaks(belief: Field, count: int, order: int | None = None) -> tuple[Peak, ..
     while len(out) < count:
         best = int(np.argmax(np.bincount(group, live) * weight))
         members = np.flatnonzero(group == best)
-        centre = live[members] @ vectors[members]
+        centre = np.einsum("i,ij", live[members], vectors[members])
         if not np.linalg.norm(centre) > 0.0:
             break
         centre /= np.linalg.norm(centre)
@@ -76,8 +76,10 @@ def peaks(belief: Field, count: int, order: int | None = None) -> tuple[Peak, ..
 
 
 def _held(belief: Field) -> Int[np.ndarray, " m"]:
-    """Cells that hold the belief but for less than a thousandth: few of them when it is sharp."""
-    return np.flatnonzero(belief.mass > 1e-3 / len(belief.partition))
+    """Cells that hold the belief but for less than a thousandth: few of them when it is sharp, else all."""
+    held = belief.mass > 1e-3 / len(belief.partition)
+    few = 2 * int(np.count_nonzero(held)) < held.size
+    return np.flatnonzero(held) if few else np.arange(held.size)
 
 
 def _groups(belief: Field, index: Int[np.ndarray, " m"], order: int) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +92,7 @@ def _groups(belief: Field, index: Int[np.ndarray, " m"], order: int) -> tuple[np
 
 def _within(vectors: Float[np.ndarray, "n 3"], centre: Float[np.ndarray, " 3"], km: float) -> np.ndarray:
     """Indices of the unit vectors within a distance; a cosine first, the exact chord for what is left."""
-    close = np.flatnonzero(vectors @ centre >= np.cos(min(km / grid.EARTH_RADIUS_KM, np.pi)) - 1e-9)
+    close = np.flatnonzero(np.einsum("ij,j", vectors, centre) >= np.cos(min(km / grid.EARTH_RADIUS_KM, np.pi)) - 1e-9)
     return close[grid.chord_km(vectors[close], centre) <= km]
 
 
