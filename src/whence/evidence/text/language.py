@@ -320,11 +320,15 @@ def _rate(mix: Mapping[str, float], likelihood: Mapping[str, float], foreign: fl
 def is_secondary(group: LanguageGroup, groups: Sequence[LanguageGroup], lines: Sequence[TextLine]) -> bool:
     """Tell whether lines may be but a translation or brand names beside the language of the place.
 
-    So are English lines beside another language, and lines in Latin letters beside another script.
+    So are English lines beside another language, and lines in Latin letters where another script has more letters.
     """
-    scripts = {lines[i].script for other in groups for i in other.lines} - {"Latn", "Zyyy"}
-    latin = all(lines[i].script in {"Latn", "Zyyy"} for i in group.lines)
-    return (group.best == "en" and any(other.best != "en" for other in groups)) or (latin and bool(scripts))
+    of_script: dict[str, int] = {}
+    for i in {i for other in groups for i in other.lines}:
+        of_script[lines[i].script] = of_script.get(lines[i].script, 0) + letters(lines[i].text)
+    latin = of_script.pop("Latn", 0)
+    of_script.pop("Zyyy", None)
+    aside = latin < max(of_script.values(), default=0) and all(lines[i].script in {"Latn", "Zyyy"} for i in group.lines)
+    return aside or (group.best == "en" and any(other.best != "en" for other in groups))
 
 
 def likelihood(group: LanguageGroup, lines: Sequence[TextLine], config: Config, *, secondary: bool = False) -> Signal:
