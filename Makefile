@@ -22,7 +22,7 @@ $(VENV)/.core: $(BIN)/python pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	$(PIP) install --quiet -c constraints.txt -e '.[dev,train,towers]'
 	@touch $@
 
 demo: $(if $(PHOTO),$(VENV)/.core,$(VENV)/.dev)  ## locate the example pictures, or PHOTO=…, into out/
