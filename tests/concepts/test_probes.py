@@ -8,7 +8,6 @@ import pytest
 
 from whence.concepts.bank import bank
 from whence.concepts.probes import (
-    auc_difference,
     concept_auc,
     fit_ridge,
     linear_probe_classes,
@@ -79,8 +78,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say(generator):
     assert 0.93 < np.mean((found.low < 0.7602) & (found.high > 0.7602)) < 0.975
     second = 0.7 * first + 0.7 * (generator.normal(size=truths.shape) + truths)  # its area is larger, but not by design
     third = generator.normal(size=truths.shape) + truths
-    assert auc_difference(second, first, truths).mean > 0.05
-    paired = auc_difference(first, third, truths)
+    assert concept_auc(second, truths, against=first).mean > 0.05
+    paired = concept_auc(first, truths, against=third)
     assert 0.93 < np.mean((paired.low < 0) & (paired.high > 0)) < 0.97
 
 

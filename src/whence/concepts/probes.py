@@ -88,6 +88,7 @@ def concept_auc(
     scores: Float[np.ndarray, "n k"],
     truths: Float[np.ndarray, "n k"],
     *,
+    against: Float[np.ndarray, "n k"] | None = None,
     least: int = 20,
     level: float = 0.95,
 ) -> ConceptAucs:
@@ -95,70 +96,39 @@ def concept_auc(
 
     The variance is that of DeLong, DeLong & Clarke-Pearson, "Comparing the areas under two or more correlated
     receiver operating characteristic curves" (Biometrics 44, 1988), in the rank form of Sun & Xu (2014); the
-    interval is symmetric in log-odds. Where every pair is in order the variance says nothing; there the end of
-    the interval is that of as many trials without failure as there are places of the rarer kind. Places are taken
-    as independent: where they lie in blocks, use `mean_auc` with groups.
+    interval of an area is symmetric in log-odds. Where every pair is in order the variance says nothing; there the
+    end of the interval is that of as many trials without failure as there are places of the rarer kind. Places are
+    taken as independent: where they lie in blocks, use `mean_auc` with groups.
 
     Args:
         scores: higher means more likely true; NaN is left out.
         truths: true from .5 on; NaN is left out.
+        against: scores of another model; then the result is the difference ``scores − against``, paired.
         least: a concept is reported if it has as many positives, and as many negatives.
         level: probability that the interval holds the area.
 
     Raises:
         OptionError: arrays of different shapes, a level that is none.
     """
-    _check(scores, truths, level)
-    k = scores.shape[1]
-    value, low, high = (np.full(k, np.nan) for _ in range(3))
-    positives, negatives = _counts(truths, np.isnan(scores))
+    models = (scores,) if against is None else (scores, against)
+    for model in models:
+        _check(model, truths, level)
+    truths = np.where(np.isnan(models).any(axis=0), np.nan, truths)
+    positives, negatives = _counts(truths)
+    value, low, high = (np.full(truths.shape[1], np.nan) for _ in range(3))
     quantile = NormalDist().inv_cdf(0.5 + level / 2)
     for j in np.flatnonzero((positives >= max(least, 2)) & (negatives >= max(least, 2))):
-        area, over_positives, over_negatives = _placements(scores[:, j], truths[:, j])
-        error = np.sqrt(over_positives.var(ddof=1) / positives[j] + over_negatives.var(ddof=1) / negatives[j])
-        bound = ((1 - level) / 2) ** (1 / min(positives[j], negatives[j]))
-        value[j] = area
-        low[j], high[j] = _log_odds_interval(area, error * quantile, bound)
-    return ConceptAucs(value, low, high, positives, negatives)
-
-
-def auc_difference(
-    first: Float[np.ndarray, "n k"],
-    second: Float[np.ndarray, "n k"],
-    truths: Float[np.ndarray, "n k"],
-    *,
-    least: int = 20,
-    level: float = 0.95,
-) -> ConceptAucs:
-    """How much larger the areas of ``first`` are than those of ``second`` on the same places, paired (DeLong 1988).
-
-    Args:
-        first: scores of one model.
-        second: scores of the other; a place that either does not score is left out.
-        truths: see `concept_auc`.
-        least: see `concept_auc`.
-        level: see `concept_auc`.
-
-    Raises:
-        OptionError: arrays of different shapes, a level that is none.
-    """
-    _check(first, truths, level)
-    _check(second, truths, level)
-    k = first.shape[1]
-    value, low, high = (np.full(k, np.nan) for _ in range(3))
-    unknown = np.isnan(first) | np.isnan(second)
-    positives, negatives = _counts(truths, unknown)
-    quantile = NormalDist().inv_cdf(0.5 + level / 2)
-    for j in np.flatnonzero((positives >= max(least, 2)) & (negatives >= max(least, 2))):
-        truth = np.where(unknown[:, j], np.nan, truths[:, j])
-        area, over_positives, over_negatives = _placements(first[:, j], truth)
-        other_area, other_positives, other_negatives = _placements(second[:, j], truth)
-        error = np.sqrt(
-            (over_positives - other_positives).var(ddof=1) / positives[j]
-            + (over_negatives - other_negatives).var(ddof=1) / negatives[j]
+        parts = [_placements(model[:, j], truths[:, j]) for model in models]
+        over_positives, over_negatives = (
+            np.subtract(*p) if against is not None else p[0] for p in zip(*parts, strict=True)
         )
-        value[j] = area - other_area
-        low[j], high[j] = value[j] - quantile * error, value[j] + quantile * error
+        value[j] = over_positives.mean()
+        error = np.sqrt(over_positives.var(ddof=1) / positives[j] + over_negatives.var(ddof=1) / negatives[j])
+        if against is None:
+            bound = ((1 - level) / 2) ** (1 / min(positives[j], negatives[j]))
+            low[j], high[j] = _log_odds_interval(value[j], error * quantile, bound)
+        else:
+            low[j], high[j] = value[j] - quantile * error, value[j] + quantile * error
     return ConceptAucs(value, low, high, positives, negatives)
 
 
@@ -194,7 +164,7 @@ def mean_auc(
         _check(model, truths, level)
         if np.isnan(model).any():
             raise OptionError("mean_auc takes scores without NaN. Leave those rows out.")
-    positives, negatives = _counts(truths, np.zeros(truths.shape, bool))
+    positives, negatives = _counts(truths)
     told = np.flatnonzero((positives >= max(least, 1)) & (negatives >= max(least, 1)))
     if not told.size:
         raise OptionError(f"No concept has {least} positives and {least} negatives. Give more places or a lower least.")
@@ -352,21 +322,21 @@ def _check_rows(train_x: np.ndarray, train_y: np.ndarray, other_x: np.ndarray, o
         )
 
 
-def _counts(truths: np.ndarray, unknown: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    known = ~np.isnan(truths) & ~unknown
+def _counts(truths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    known = ~np.isnan(truths)
     true = known & (truths >= _TRUE_FROM)
     return true.sum(axis=0), (known & ~true).sum(axis=0)
 
 
-def _placements(score: np.ndarray, truth: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """The area, the share of negatives below each positive, and the share of positives above each negative."""
-    known = ~np.isnan(score) & ~np.isnan(truth)
+def _placements(score: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The share of negatives below each positive, and the share of positives above each negative."""
+    known = ~np.isnan(truth)
     score, true = score[known].astype(np.float64), truth[known] >= _TRUE_FROM
     ranks = _midranks(score)
     n_true, n_false = int(true.sum()), int((~true).sum())
     over_positives = (ranks[true] - _midranks(score[true])) / n_false
     over_negatives = 1.0 - (ranks[~true] - _midranks(score[~true])) / n_true
-    return float(over_positives.mean()), over_positives, over_negatives
+    return over_positives, over_negatives
 
 
 def _midranks(values: np.ndarray) -> np.ndarray:
