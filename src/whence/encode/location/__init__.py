@@ -26,5 +26,5 @@ def location_encoders() -> Registry[LocationEncoder]:
         package="whence.encode.location",
         base=LocationEncoder,  # type: ignore[type-abstract]
         kind="location encoder",
-        not_components=frozenset({"types"}),
+        not_components=frozenset({"types", "layers", "checkpoints"}),
     )

@@ -17,12 +17,14 @@ class LocationEncoder(nn.Module, ABC):
 
     A location encoder is one module with a frozen ``Config`` and one final class. It first computes fixed *features*
     (harmonics, random Fourier features, …), then a trained network on them. Features are computed in float32 whatever
-    the autocast: half precision destroys high frequencies.
+    the autocast: half precision destroys high frequencies. Where the same places come again and again, compute their
+    features once and train on `from_features`.
 
     Class attributes:
         CONFIG: its configuration class.
         CARD: whose idea it is.
-        CONTINUITY: one sentence: is it continuous across the antimeridian and at the poles?
+        CONTINUITY: one sentence that begins with ``Smooth everywhere`` if neither the antimeridian nor a pole is
+            special to the encoder with its default settings, otherwise with ``Seam`` and where it is.
     """
 
     CONFIG: ClassVar[type]
@@ -48,8 +50,12 @@ class LocationEncoder(nn.Module, ABC):
         """
 
     @abstractmethod
+    def from_features(self, features: Float[Tensor, "n f"]) -> Float[Tensor, "n dim"]:
+        """Embed places whose features are at hand; the result is not normalised."""
+
     def forward(self, lat_lon_deg: Float[Tensor, "n 2"]) -> Float[Tensor, "n dim"]:
         """Embed places; the result is not normalised."""
+        return self.from_features(self.features(lat_lon_deg))
 
     @classmethod
     @abstractmethod
