@@ -65,10 +65,13 @@ def at_least(least: int, **settings: int) -> None:
 class SphericalHarmonics(nn.Module):
     """Real orthonormal spherical harmonics of all degrees below ``degrees``.
 
-    They are ordered by degree l, then by order m from −l to l: (0, 0), (1, −1), (1, 0), (1, 1), (2, −2), … Negative orders hold the sines; there is no Condon–Shortley sign. Fully normalised associated Legendre functions by
-    the forward column recurrence, which is stable up to degrees in the thousands (Holmes and Featherstone 2002,
-    equations 11 to 13), one step a degree, all orders and places at once. In float32 the root mean square error of
-    degree 40 is below 1e-6; within 0.1° of a pole, where its slope is steepest, single values err by up to 1e-4.
+    They are ordered by degree l, then by order m from −l to l: (0, 0), (1, −1), (1, 0), (1, 1), (2, −2), … Negative
+    orders hold the sines; there is no Condon–Shortley sign.
+
+    Fully normalised associated Legendre functions by the forward column recurrence, which is stable up to degrees in
+    the thousands (Holmes and Featherstone 2002, equations 11 to 13), one step a degree, all orders and places at once.
+    In float32 the root mean square error up to degree 40 is below 1e-6; within 0.1° of a pole, where slopes are
+    steepest, single values err by up to 1e-4.
 
     Args:
         degrees: how many degrees, 1 or more; there are ``degrees²`` harmonics.
