@@ -21,7 +21,10 @@ FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BI
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """How 8-bit RGB becomes the input of a network: resize, crop, ``(value / 255 − mean) / deviation``, channels first."""
+    """How 8-bit RGB becomes the input of a network: resize, crop, ``(value / 255 − mean) / deviation``.
+
+    The result has its channels first.
+    """
 
     crop_px: int = 224
     "Side of the square that the network takes."
@@ -77,8 +80,8 @@ class Preprocessing:
         if self.resize == "squash":
             size = (side, side)
         else:
-            scale = self.resize_px / min(height, width)
-            size = (max(side, round(width * scale)), max(side, round(height * scale)))
+            shorter = min(height, width)  # lengths are cut to whole pixels, as every published model has it
+            size = (self.resize_px * width // shorter, self.resize_px * height // shorter)
         picture = Image.fromarray(pixels)
         if picture.size != size:
             picture = picture.resize(size, FILTERS[self.filter])

@@ -1,0 +1,112 @@
+"""DINOv2: a vision transformer trained on pictures alone, by agreeing with itself across crops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self, final
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from whence.core.errors import unknown_name
+from whence.encode.card import ModelCard
+from whence.encode.hub import RANDOM, Origin, drawn_from, load_tower, processor_values, transformers
+from whence.encode.image.types import ImageEncoder
+from whence.encode.preprocessing import Preprocessing
+from whence.encode.processors import preprocessing_of
+
+POOLINGS = ("class", "class_and_mean")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which weights; the sizes are used with random weights only, and are those of ViT-B/14."""
+
+    weights: str = "facebook/dinov2-base"
+    "Name on the hub, a folder with safetensors, or random."
+    download: bool = False
+    "Whether the hub may be asked; without it only its local cache is read."
+    revision: str = ""
+    "Commit, branch or tag on the hub; the newest if empty."
+    pooling: str = "class"
+    "The embedding: class (the class token), or class_and_mean (followed by the mean of the patches)."
+    image_px: int = 224
+    "Side of the picture."
+    patch_px: int = 14
+    "Side of a patch."
+    width: int = 768
+    "Length of a token."
+    layers: int = 12
+    "Transformer layers."
+    heads: int = 12
+    "Attention heads."
+
+    def __post_init__(self) -> None:
+        if self.pooling not in POOLINGS:
+            raise unknown_name("pooling", self.pooling, POOLINGS)
+
+
+@final
+class Dinov2(ImageEncoder):
+    """Vision transformer; the embedding is its class token, with the mean of its patches if wanted."""
+
+    CONFIG: ClassVar[type] = Config
+    CARD: ClassVar[ModelCard] = ModelCard(
+        title="DINOv2 vision transformer",
+        paper="Oquab et al., DINOv2: Learning Robust Visual Features without Supervision, 2023, arXiv:2304.07193",
+        licence="Apache-2.0 (Meta's weights)",
+        weights="hub: facebook/dinov2-small, -base, -large, -giant",
+    )
+
+    def __init__(self, config: Config, generator: torch.Generator | None = None) -> None:
+        super().__init__(config, generator)
+        self.config = config
+        kind = transformers().Dinov2Model
+        if config.weights == RANDOM:
+            with drawn_from(generator):
+                self.tower = kind(
+                    transformers().Dinov2Config(
+                        image_size=config.image_px,
+                        patch_size=config.patch_px,
+                        hidden_size=config.width,
+                        num_hidden_layers=config.layers,
+                        num_attention_heads=config.heads,
+                        use_mask_token=False,
+                    )
+                ).eval()
+            self.preprocessing = _preprocessing(config.image_px, round(config.image_px * 256 / 224))
+        else:
+            origin = Origin(config.weights, config.download, config.revision)
+            self.tower = load_tower(kind, origin)
+            self.preprocessing = preprocessing_of(processor_values(origin), default=_preprocessing(224, 256))
+        self.dim = int(self.tower.config.hidden_size) * (2 if config.pooling == "class_and_mean" else 1)
+
+    def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
+        """Embed preprocessed pictures; not normalised."""
+        tokens: Tensor = self.tower(pixel_values=pixels).last_hidden_state
+        if self.config.pooling == "class":
+            return tokens[:, 0]
+        return torch.cat([tokens[:, 0], tokens[:, 1:].mean(dim=1)], dim=1)
+
+    @classmethod
+    def tiny(cls, seed: int = 0) -> Self:
+        """Two layers of 32 on pictures of 32 pixels."""
+        config = Config(weights=RANDOM, image_px=32, patch_px=8, width=32, layers=2, heads=2)
+        return cls(config, torch.Generator().manual_seed(seed))
+
+
+def _preprocessing(crop_px: int, resize_px: int) -> Preprocessing:
+    """DINOv2's own: shorter side, centre, bicubic, means and deviations of ImageNet."""
+    return Preprocessing(
+        crop_px=crop_px,
+        resize_px=resize_px,
+        resize="shortest",
+        filter="bicubic",
+        mean_r=0.485,
+        mean_g=0.456,
+        mean_b=0.406,
+        deviation_r=0.229,
+        deviation_g=0.224,
+        deviation_b=0.225,
+    )
