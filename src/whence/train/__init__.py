@@ -1,0 +1,1 @@
+"""Training: recipes, data, losses, one loop, export. Needs PyTorch (the extra ``train``)."""
