@@ -18,6 +18,7 @@ from whence.cli.locate import locate
 from whence.cli.output import write_error
 from whence.cli.place import place, places
 from whence.cli.sources import sources
+from whence.cli.train import export, train
 from whence.core.errors import InputError, WhenceError
 
 SOURCE_THREADS = "whence-"
@@ -108,7 +109,7 @@ def program(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (locate, place, places, sources, doctor):
+for _command in (locate, place, places, sources, doctor, train, export):
     program.add_command(_command)
 
 

@@ -51,7 +51,7 @@ class Feed:
         order = torch.randperm(len(self), generator=generator_of(seed, epoch, 1))
         return order[place * batch : (place + 1) * batch]
 
-    def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Float[Tensor, "n *rest"]:
+    def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Float[Tensor, " n *rest"]:
         """Inputs of some rows; augmented if a generator is given."""
         inputs = self.inputs[rows]
         if inputs.dtype != torch.uint8:

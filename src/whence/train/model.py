@@ -81,7 +81,9 @@ def _basis_start(
     kind = recipe.concepts.basis
     if kind == "prototypes":
         with torch.no_grad():
-            embedded = torch.cat([location(part) for part in torch.tensor_split(lat_lon_deg, 1 + len(lat_lon_deg) // 4_096)])
+            embedded = torch.cat(
+                [location(part) for part in torch.tensor_split(lat_lon_deg, 1 + len(lat_lon_deg) // 4_096)]
+            )
             return prototypes(embedded - embedded.mean(0), truths, generator)
     if kind == "text":
         from whence.concepts.text_basis import text_basis

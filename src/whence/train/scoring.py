@@ -1,21 +1,50 @@
-"""Embeddings of a trained model, and how far its answers are from the truth."""
+"""Embeddings of a trained model, its belief over a gallery, and how far the answers are from the truth."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import normalize
 
 from whence.concepts.alignment import Alignment
 from whence.core.arrays import FloatArray
 from whence.earth.coordinates import distance_km
+from whence.encode.location.layers import unit_vectors
 from whence.train.data.types import Part, TrainingData
 from whence.train.feed import Feed
 
+TEMPERATURES = tuple(round(0.5 * 1.1**step, 3) for step in range(25))
+"""Tried for the one that makes held-out pictures likeliest: 0.5 to 4.9."""
+
 _BATCH = 512
+_HEAVIEST = 1_500
+_STEPS = 15
+_NEAREST_RAD = 2e-3
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Answers of a model for a part of the data, one row a picture.
+
+    Attributes:
+        nearest_lat_deg: latitude of the likeliest place of the gallery.
+        nearest_lon_deg: its longitude.
+        median_lat_deg: latitude of the belief's geodesic median, the place of least expected distance.
+        median_lon_deg: its longitude.
+        bits: log₂ of the belief's density at the truth over that of a uniform belief over the gallery's area.
+    """
+
+    nearest_lat_deg: FloatArray
+    nearest_lon_deg: FloatArray
+    median_lat_deg: FloatArray
+    median_lon_deg: FloatArray
+    bits: FloatArray
 
 
 @torch.no_grad()
@@ -42,7 +71,7 @@ def _batches(rows: Tensor) -> Iterator[Tensor]:
     return (rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH))
 
 
-def best_rows(images: Float[np.ndarray, "n dim"], gallery: Float[np.ndarray, "g dim"]) -> FloatArray:
+def best_rows(images: Float[np.ndarray, "n dim"], gallery: Float[np.ndarray, "g dim"]) -> Int[np.ndarray, " n"]:
     """Row of the gallery nearest each picture."""
     places: Tensor = torch.from_numpy(gallery)
     found = [(part @ places.T).argmax(1) for part in _batches(torch.from_numpy(images))]
@@ -55,3 +84,74 @@ def median_error_km(model: Alignment, part: Part, data: TrainingData) -> float:
     rows = best_rows(embedded_images(model, part), gallery)
     errors = distance_km(part.lat_deg, part.lon_deg, data.gallery_lat_deg[rows], data.gallery_lon_deg[rows])
     return float(np.median(errors))
+
+
+@torch.no_grad()
+def fit_temperature(
+    images: Float[np.ndarray, "n dim"],
+    truth: Float[np.ndarray, "n dim"],
+    gallery: Float[np.ndarray, "g dim"],
+    logit_scale: float,
+) -> float:
+    """Temperature under which the true places are likeliest.
+
+    Args:
+        images: of held-out pictures.
+        truth: embeddings of their true places.
+        gallery: embeddings of places drawn uniformly over the area.
+        logit_scale: factor on the cosines.
+    """
+    nats = np.zeros(len(TEMPERATURES))
+    places = torch.from_numpy(gallery)
+    for part, own in zip(_batches(torch.from_numpy(images)), _batches(torch.from_numpy(truth)), strict=True):
+        critic, at_truth = logit_scale * part @ places.T, logit_scale * (part * own).sum(1)
+        for i, temperature in enumerate(TEMPERATURES):
+            mass = torch.logsumexp(critic / temperature, dim=1) - math.log(len(gallery))
+            nats[i] += float((at_truth / temperature - mass).sum())
+    return TEMPERATURES[int(np.argmax(nats))]
+
+
+@torch.no_grad()
+def answers(
+    images: Float[np.ndarray, "n dim"],
+    truth: Float[np.ndarray, "n dim"],
+    gallery: Float[np.ndarray, "g dim"],
+    gallery_deg: Float[np.ndarray, "g 2"],
+    sharpness: float,
+) -> Answers:
+    """Answer for each picture from its belief over a gallery.
+
+    Args:
+        images: embeddings of the pictures.
+        truth: embeddings of their true places, for the bits alone.
+        gallery: embeddings of places drawn uniformly over the area.
+        gallery_deg: latitude and longitude of these places.
+        sharpness: factor on the cosines over the temperature.
+    """
+    places, where = torch.from_numpy(gallery), torch.from_numpy(gallery_deg)
+    vectors = unit_vectors(where).float()
+    nearest, medians, bits = [], [], []
+    for part, own in zip(_batches(torch.from_numpy(images)), _batches(torch.from_numpy(truth)), strict=True):
+        belief = torch.log_softmax(sharpness * part @ places.T, dim=1)
+        mass = torch.logsumexp(sharpness * part @ places.T, dim=1) - math.log(len(gallery))
+        bits.append((sharpness * (part * own).sum(1) - mass) / math.log(2))
+        weight, rows = belief.topk(min(_HEAVIEST, len(gallery)), dim=1)
+        nearest.append(where[rows[:, 0]])
+        medians.append(_geodesic_medians(vectors[rows], weight.exp()))
+    best, middle = torch.cat(nearest).numpy(), torch.cat(medians).double().numpy()
+    return Answers(
+        nearest_lat_deg=best[:, 0],
+        nearest_lon_deg=best[:, 1],
+        median_lat_deg=np.degrees(np.arcsin(np.clip(middle[:, 2], -1, 1))),
+        median_lon_deg=np.degrees(np.arctan2(middle[:, 1], middle[:, 0])),
+        bits=torch.cat(bits).double().numpy(),
+    )
+
+
+def _geodesic_medians(vectors: Float[Tensor, "n m 3"], weight: Float[Tensor, "n m"]) -> Float[Tensor, "n 3"]:
+    """Weiszfeld's iteration on the sphere, from the weighted mean."""
+    middle = normalize((weight[..., None] * vectors).sum(1), dim=1)
+    for _ in range(_STEPS):
+        away = torch.acos((vectors * middle[:, None]).sum(-1).clamp(-1, 1)).clamp(min=_NEAREST_RAD)
+        middle = normalize(((weight / away)[..., None] * vectors).sum(1), dim=1)
+    return middle

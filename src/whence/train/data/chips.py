@@ -16,6 +16,7 @@ from whence.train.data.types import DataKind, Part, TrainingData
 
 _SHARES = (0.8, 0.1, 0.1)
 _THREADS = 2
+_FINEST_ORDER = 8
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ class Chips(DataKind):
                 f"{config.count} chips of {config.side_deg:g}° cut at random land places north of 60° S from "
                 f"a world raster, {config.split} split, seed {seed}."
             ),
+            view_kind="satellite",
+            finest_order=_FINEST_ORDER,
         )
 
 

@@ -23,7 +23,7 @@ class Part:
         lon_deg: longitudes.
     """
 
-    inputs: Num[np.ndarray, "n *rest"]
+    inputs: Num[np.ndarray, " n *rest"]
     lat_deg: Float[np.ndarray, " n"]
     lon_deg: Float[np.ndarray, " n"]
 
@@ -51,6 +51,8 @@ class TrainingData:
         gallery_lat_deg: latitudes of the places that pictures are compared with.
         gallery_lon_deg: longitudes.
         card: what it is and where it comes from, for the model's card.
+        view_kind: from where the pictures look at the Earth (`whence.samples.view.ViewKind`).
+        finest_order: order of the nested grid beyond which the pictures tell nothing.
     """
 
     train: Part
@@ -59,6 +61,8 @@ class TrainingData:
     gallery_lat_deg: FloatArray
     gallery_lon_deg: FloatArray
     card: str
+    view_kind: str = "ground"
+    finest_order: int = 9
 
     def __post_init__(self) -> None:
         if min(len(self.train), len(self.validation), len(self.test)) < 2:
