@@ -18,7 +18,7 @@ from whence.core.bundle import Bundle, BundleHeader, write_bundle
 from whence.encode.preprocessing import Preprocessing
 
 DIM = 8
-IDS = ("climate/hot_desert", "terrain/mountains", "water/coast", "climate/tundra")
+IDS = ("climate/hot_desert", "terrain/mountains", "water/seashore", "climate/boreal")
 MIXING = np.linalg.qr(np.random.default_rng(0).normal(size=(DIM, DIM)))[0][:, :3].T.astype(np.float32)
 CONCEPTS = np.array([[0.8, 0.5, 0.3], [-0.2, 0.8, 0.5], [0.3, -0.9, 0.2], [0.2, 0.1, 1.0]])
 CARD = BundleHeader(

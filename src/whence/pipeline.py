@@ -104,7 +104,7 @@ class Locator:
         configuration = fingerprint(
             {f.name: str(getattr(self.options, f.name)) for f in fields(self.options)},
             dict(sorted(self.options.settings.items())),
-            [source.NAME for source in self.sources],
+            [f"{source.NAME} {source.version}".strip() for source in self.sources],
             prior_hash,
             shapes,
         )
@@ -112,6 +112,7 @@ class Locator:
             "whence": __version__,
             "tables": fingerprint(dict(sorted(tables.items()))),
             "configuration": configuration,
+            **{source.NAME: source.version for source in self.sources if source.version},
         }
 
     @property

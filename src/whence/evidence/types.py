@@ -92,6 +92,11 @@ class EvidenceSource(ABC):
     temperature: float = 1.0
     """What the source's log-likelihood is divided by when fused."""
 
+    @property
+    def version(self) -> str:
+        """What shapes the answers beside code, tables and settings, such as the hash of a model; empty if nothing."""
+        return ""
+
     @abstractmethod
     def read(self, query: Query) -> tuple[Claim, ...]:
         """Read the query.
