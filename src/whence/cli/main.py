@@ -13,6 +13,7 @@ import click
 
 from whence import __version__
 from whence.cli.doctor import doctor
+from whence.cli.embed import embed
 from whence.cli.exits import EXITS, Exit
 from whence.cli.locate import locate
 from whence.cli.output import write_error
@@ -109,7 +110,7 @@ def program(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (locate, place, places, sources, doctor, train, export):
+for _command in (locate, place, places, embed, sources, doctor, train, export):
     program.add_command(_command)
 
 

@@ -94,12 +94,12 @@ class ProgressBar:
             with suppress(BrokenPipeError):
                 self._bar.stop()
 
-    def step(self, *, failed: bool, count: int = 1) -> None:
-        """Count a picture, or several."""
+    def step(self, *, failed: bool) -> None:
+        """Count one."""
         self._failed += failed
         if self._bar is not None and self._task is not None:
             words = f"{self._doing} ({self._failed} failed)" if self._failed else self._doing
-            self._bar.update(self._task, advance=count, description=words)
+            self._bar.update(self._task, advance=1, description=words)
 
     def write(self, text: str) -> None:
         """Write lines to standard output; above the bar when both are on the terminal."""
