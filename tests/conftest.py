@@ -10,7 +10,16 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 _HOOK = install_import_hook(
-    ["whence.concepts", "whence.earth", "whence.estimate", "whence.evidence"], "shape_checks.checked"
+    [
+        "whence.concepts",
+        "whence.earth",
+        "whence.estimate",
+        "whence.evidence",
+        "whence.train.feed",
+        "whence.train.losses",
+        "whence.train.scoring",
+    ],
+    "shape_checks.checked",
 )
 
 pytest_plugins = ["made_estimates"]

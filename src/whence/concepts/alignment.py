@@ -97,7 +97,7 @@ class Alignment(nn.Module):
         return normalize(self.location(lat_lon_deg).float(), dim=1)
 
     def forward(
-        self, inputs: Tensor, lat_lon_deg: Float[Tensor, "n 2"]
+        self, inputs: Tensor, lat_lon_deg: Float[Tensor, "m 2"]
     ) -> tuple[Float[Tensor, "n dim"], Float[Tensor, "m dim"]]:
         """Embed pictures and places at once, as data-parallel wrappers want it."""
         return self.embed_images(inputs), self.embed_places(lat_lon_deg)
