@@ -179,7 +179,9 @@ class Locator:
             kind = registry.load(name)
             config = config_of(kind)
             given = self._settings.get(name, {})
-            made.append(kind() if config is None else kind(build(config, given, owner=name)))  # type: ignore[call-arg]
+            source = kind() if config is None else kind(build(config, given, owner=name))  # type: ignore[call-arg]
+            if source.is_set_up or name in (self.options.sources or ()):
+                made.append(source)
         return tuple(made)
 
     @staticmethod

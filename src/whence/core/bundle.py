@@ -242,7 +242,7 @@ def _check_part(path: Path, entry: Mapping[str, Any], where: str) -> None:
 def _open_array(path: Path) -> np.ndarray:
     try:
         return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, ValueError) as error:
         raise ArtifactError(f"{path} holds no plain array ({error}); pickled objects are never read.") from error
 
 

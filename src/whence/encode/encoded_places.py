@@ -12,7 +12,8 @@ import hashlib
 import os
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import final
@@ -212,37 +213,40 @@ def _kept(
     Where nothing can be written the array is held in memory.
     """
     found = _mapped(path, shape)
-    if found is not None:
-        return found
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    except OSError:
-        out = np.empty(shape, np.float16)
-        _fill(out, encode)
-        return out
-    os.close(handle)
+    if found is None:
+        with suppress(OSError):
+            _write(path, shape, encode)
+        found = _mapped(path, shape)
+    return np.concatenate(list(_parts(shape, encode))) if found is None else found
+
+
+def _write(path: Path, shape: tuple[int, int], encode: Callable[[slice], Float[np.ndarray, "n d"]]) -> None:
+    """Write part after part (a mapped file would bring the program down on a full disk), then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     partial = Path(name)
     try:
-        written = np.lib.format.open_memmap(partial, mode="w+", dtype=np.float16, shape=shape)
-        _fill(written, encode)
-        written.flush()
+        with os.fdopen(handle, "wb") as file:
+            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for part in _parts(shape, encode):
+                file.write(part.astype("<f2").tobytes())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-    written.flags.writeable = False
-    return written
 
 
-def _fill(out: Float[np.ndarray, "rows d"], encode: Callable[[slice], Float[np.ndarray, "n d"]]) -> None:
-    for start in range(0, len(out), _ROWS_AT_ONCE):
-        rows = slice(start, min(start + _ROWS_AT_ONCE, len(out)))
-        out[rows] = encode(rows)
+def _parts(
+    shape: tuple[int, int], encode: Callable[[slice], Float[np.ndarray, "n d"]]
+) -> Iterator[Float[np.ndarray, "n d"]]:
+    yield np.empty((0, shape[1]), np.float16)
+    for start in range(0, shape[0], _ROWS_AT_ONCE):
+        yield encode(slice(start, min(start + _ROWS_AT_ONCE, shape[0]))).astype(np.float16)
 
 
 def _mapped(path: Path, shape: tuple[int, int]) -> Float[np.ndarray, "rows d"] | None:
     try:
         found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError):
+    except (OSError, EOFError, ValueError):
         return None
     return found if found.shape == shape and found.dtype == np.float16 else None

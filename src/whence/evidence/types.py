@@ -93,6 +93,11 @@ class EvidenceSource(ABC):
     """What the source's log-likelihood is divided by when fused."""
 
     @property
+    def is_set_up(self) -> bool:
+        """False if a setting without which it has nothing to say was not given; then it is asked only by name."""
+        return True
+
+    @property
     def version(self) -> str:
         """What shapes the answers beside code, tables and settings, such as the hash of a model; empty if nothing."""
         return ""

@@ -95,7 +95,7 @@ def read_gallery(path: Path) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray,
             rows = np.asarray(np.load(path, allow_pickle=False), np.float64)
         else:
             rows = np.asarray(list(_csv_rows(path)), np.float64)
-    except (OSError, ValueError) as error:
+    except (OSError, EOFError, IndexError, ValueError) as error:
         raise OptionError(
             f"The gallery {path} cannot be read ({error}). Give a .npy of two columns, or a .csv with columns lat, lon."
         ) from error
@@ -150,9 +150,14 @@ class Alignment(EvidenceSource):
             self._places = self._make_places(self._model)
             self._interventions = self._rows_set(self._model)
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether a model is chosen."""
+        return self._model is not None
+
     def availability(self) -> str | None:
         """What is missing: a model, if none is chosen."""
-        return None if self.config.model else _NO_MODEL
+        return None if self.is_set_up else _NO_MODEL
 
     @property
     def version(self) -> str:
