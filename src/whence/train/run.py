@@ -28,6 +28,7 @@ from whence.train.loop import Report, Trainer
 from whence.train.model import build_alignment, trained_bank
 from whence.train.recipe import Recipe, parse_recipe
 from whence.train.scoring import answers, embedded_images, embedded_places, fit_temperature
+from whence.train.tower import TowerWithHead
 
 if TYPE_CHECKING:
     from whence.core.bundle import Bundle
@@ -168,18 +169,14 @@ def export_model(run: Run, bundle_folder: Path, *, int8: bool = False, overwrite
     """Export a run in memory; see `export_run`.
 
     Raises:
-        ArtifactError: the model works on features of another one, or the exported graphs differ from PyTorch.
+        ArtifactError: the exported graphs differ from PyTorch.
+        OptionError: ``int8`` for a model trained on features, whose pictures are not at hand.
     """
     from whence.core.bundle import BundleHeader
     from whence.train.export import export_alignment
 
     model, recipe = run.model, run.recipe
-    preprocessing = getattr(model.image, "preprocessing", None)
-    if preprocessing is None:
-        raise ArtifactError(
-            f"The run {recipe.name!r} was trained on features; its image encoder alone takes no pictures. "
-            "Export a recipe whose image encoder does."
-        )
+    image, pixels = _served_image(run)
     basis, activation, concepts = _concepts_of(run)
     header = BundleHeader(
         name=recipe.name,
@@ -200,19 +197,26 @@ def export_model(run: Run, bundle_folder: Path, *, int8: bool = False, overwrite
             "recipe": recipe.to_dict(),
         },
     )
-    pixels = preprocessing.normalise(run.data.validation.inputs[:64])
     return export_alignment(
-        model.image,
+        image,
         model.location,
         basis=basis,
         activation=activation,
-        preprocessing=preprocessing,
+        preprocessing=image.preprocessing,
         header=header,
         folder=bundle_folder,
         int8=int8,
         calibration=pixels,
         overwrite=overwrite,
     )
+
+
+def _served_image(run: Run) -> tuple[Any, Float[np.ndarray, "n 3 h w"] | None]:
+    """The encoder that takes pictures, and pictures to check it with: a head goes with its tower."""
+    if run.data.tower is not None:
+        return TowerWithHead(run.data.tower, run.model.image), None
+    encoder: Any = run.model.image
+    return encoder, encoder.preprocessing.normalise(run.data.validation.inputs[:64])
 
 
 def _concepts_of(run: Run) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k 2"], dict[str, Any]]:

@@ -11,6 +11,7 @@ from jaxtyping import Float, Num
 
 from whence.core.arrays import FloatArray, IntArray
 from whence.core.errors import InputError
+from whence.encode.image.types import ImageEncoder
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class TrainingData:
         card: what it is and where it comes from, for the model's card.
         view_kind: from where the pictures look at the Earth (`whence.samples.view.ViewKind`).
         finest_order: order of the nested grid beyond which the pictures tell nothing.
+        tower: frozen encoder whose features the inputs are; ``None`` for pictures.
     """
 
     train: Part
@@ -63,6 +65,7 @@ class TrainingData:
     card: str
     view_kind: str = "ground"
     finest_order: int = 9
+    tower: ImageEncoder | None = None
 
     def __post_init__(self) -> None:
         if min(len(self.train), len(self.validation), len(self.test)) < 2:
