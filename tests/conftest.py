@@ -13,6 +13,13 @@ _HOOK = install_import_hook(
     [
         "whence.concepts",
         "whence.earth",
+        "whence.encode.cache",
+        "whence.encode.embedding",
+        "whence.encode.embedding_files",
+        "whence.encode.preprocessing",
+        "whence.encode.processors",
+        "whence.encode.sentences",
+        "whence.encode.views",
         "whence.estimate",
         "whence.evidence",
         "whence.train.feed",

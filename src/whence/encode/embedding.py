@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -29,6 +29,7 @@ _BATCH = 16
 _PLACES_A_BATCH = 8192
 
 
+@runtime_checkable
 class PictureModel(Protocol):
     """What embeds pictures, such as `whence.encode.bundled.AlignmentModel`."""
 
@@ -40,6 +41,7 @@ class PictureModel(Protocol):
         """Embed pictures."""
 
 
+@runtime_checkable
 class PlaceModel(Protocol):
     """What embeds places, such as `whence.encode.bundled.AlignmentModel`."""
 

@@ -6,13 +6,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from whence.core.errors import ArtifactError, OptionError
 from whence.core.optional import optional_import
-
-if TYPE_CHECKING:
-    import torch
 
 RANDOM = "random"
 """Name of weights that are drawn, not loaded."""
@@ -92,11 +89,11 @@ def processor_values(origin: Origin) -> Mapping[str, Any]:
 
 
 @contextmanager
-def drawn_from(generator: torch.Generator | None) -> Iterator[None]:
+def drawn_from(generator: Any) -> Iterator[None]:
     """Let weights that ``transformers`` draws depend on ``generator`` alone; torch's own state is left as it was.
 
     Args:
-        generator: one number is drawn from it; from torch's own if ``None``.
+        generator: a ``torch.Generator``, from which one number is drawn; torch's own if ``None``.
     """
     torch = optional_import("torch", extra="towers", purpose="draw random weights")
     seed = int(torch.randint(2**62, (), generator=generator))
