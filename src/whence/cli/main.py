@@ -14,6 +14,7 @@ import click
 from whence import __version__
 from whence.cli.doctor import doctor
 from whence.cli.embed import embed
+from whence.cli.evaluate import evaluate
 from whence.cli.exits import EXITS, Exit
 from whence.cli.locate import locate
 from whence.cli.output import write_error
@@ -110,7 +111,7 @@ def program(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (locate, place, places, embed, sources, doctor, train, export):
+for _command in (locate, place, places, embed, sources, doctor, train, export, evaluate):
     program.add_command(_command)
 
 

@@ -1,0 +1,73 @@
+"""``whence evaluate``: how good predictions are, with intervals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whence.cli.output import write_json, write_table
+
+_EXAMPLES = """\b
+Examples:
+  whence evaluate results.jsonl --truth photos.csv
+  whence evaluate ours.jsonl --truth im2gps3k_places365.csv --group AUTHOR --by continent
+  whence evaluate ours.jsonl --truth photos.csv --against theirs.csv --json
+"""
+_FILE = click.Path(path_type=Path)
+
+
+@click.command(short_help="Score predictions against the truth.", epilog=_EXAMPLES)
+@click.argument("predictions", type=_FILE)
+@click.option(
+    "--truth",
+    type=_FILE,
+    metavar="FILE",
+    help="CSV table of true places; without it, columns truth_lat_deg and truth_lon_deg of PREDICTIONS.",
+)
+@click.option(
+    "--against", type=_FILE, metavar="FILE", help="Predictions of another system, compared picture by picture."
+)
+@click.option(
+    "--by", default="", metavar="NAME", help="Slice by country, continent, koppen_group … or a column of the truth."
+)
+@click.option(
+    "--group", default="", metavar="COLUMN", help="Draw whole groups for the intervals, such as photographers."
+)
+@click.option("--forgive", is_flag=True, help="Count an error within the truth's accuracy_km as nil.")
+@click.option(
+    "--answered-only", is_flag=True, help="Leave out pictures without a prediction instead of counting them as wrong."
+)
+@click.option("--draws", default=1000, show_default=True, type=click.IntRange(1), help="Draws of the bootstrap.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="Seed of the bootstrap.")
+@click.option("--markdown", "as_markdown", is_flag=True, help="Write a Markdown table.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def evaluate(predictions: Path, truth: Path | None, against: Path | None, **given: Any) -> None:
+    """Score predictions against the truth: shares within 1 to 2500 km, median and mean error, GeoScore.
+
+    PREDICTIONS are the lines of whence locate --json, or a CSV table with name, lat_deg and lon_deg, so that
+    any system can be scored. Distances are WGS84 geodesics; brackets hold 95 % bootstrap intervals.
+    """
+    from whence.evaluate.evaluation import Config
+    from whence.evaluate.evaluation import evaluate as score
+    from whence.evaluate.predictions import read_predictions, read_truths
+    from whence.evaluate.table import COLUMNS, figure_columns, figure_rows, markdown, remarks, slice_rows, to_json
+
+    as_json, as_markdown = given.pop("as_json"), given.pop("as_markdown")
+    if as_json and as_markdown:
+        raise click.UsageError("--json and --markdown exclude each other.")
+    truths = read_truths(truth or predictions, beside_predictions=truth is None)
+    other = read_predictions(against) if against else None
+    found = score(read_predictions(predictions), truths, Config(**given), other)
+    if as_json:
+        write_json(to_json(found))
+        return
+    if as_markdown:
+        click.echo(markdown(found), nl=False)
+    else:
+        write_table(figure_columns(found), figure_rows(found))
+        if found.slices:
+            write_table(COLUMNS, slice_rows(found), title=f"By {found.config.by}")
+    for remark in remarks(found):
+        click.echo(remark, err=as_markdown)

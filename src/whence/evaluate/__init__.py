@@ -1,0 +1,1 @@
+"""How good answers are: errors, shares and scores with intervals, against the truth and against each other."""
