@@ -17,6 +17,7 @@ from whence.cli.embed import embed
 from whence.cli.evaluate import evaluate
 from whence.cli.exits import EXITS, Exit
 from whence.cli.locate import locate
+from whence.cli.models import models
 from whence.cli.output import write_error
 from whence.cli.place import place, places
 from whence.cli.sources import sources
@@ -111,7 +112,7 @@ def program(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (locate, place, places, embed, sources, doctor, train, export, evaluate):
+for _command in (locate, place, places, embed, sources, doctor, train, export, evaluate, models):
     program.add_command(_command)
 
 
