@@ -132,6 +132,9 @@ def test_each_target_gets_its_own_strength(generator):
     found = fit_ridge(x, y, other, checks)
     assert found.alphas[0] < 1e-3 < 0.1 < found.alphas[1]
     assert found.validation[0] > 0.999
+    rare = checks.copy()
+    rare[:, 0] = 3.0
+    assert np.array_equal(fit_ridge(x, y, other, rare).alphas, found.alphas[[1, 1]])
     told = ridge_probe(x, y, other, checks, other)
     assert np.array_equal(told, found.predict(other))
     assert np.allclose(r2(checks, told), found.validation)
@@ -184,7 +187,7 @@ def test_what_cannot_be_probed_is_refused(generator, monkeypatch):
         mean_auc(x, np.ones((10, 3)), generator)
     with pytest.raises(OptionError, match="NaN in every row"):
         fit_ridge(x, np.full((10, 1), np.nan), x, np.ones((10, 1)))
-    with pytest.raises(OptionError, match="do not vary on the validation part"):
+    with pytest.raises(OptionError, match="No target varies on the validation part"):
         fit_ridge(x, y, x, np.ones((10, 2)))
     with pytest.raises(OptionError, match="as many targets"):
         fit_ridge(x, y[:5], x, y)

@@ -68,7 +68,7 @@ class LinearProbe:
         weights: one column a target, on the features as they are.
         offsets: one a target.
         alphas: the strength of regularisation chosen for each target.
-        validation: R² of each target on the validation part at that strength.
+        validation: R² of each target on the validation part at that strength; −∞ if it does not vary there.
     """
 
     weights: Float[np.ndarray, "d t"]
@@ -189,7 +189,8 @@ def fit_ridge(
 ) -> LinearProbe:
     """Least squares with a penalty on standardised features: ``mean |y − wx − c|² + α |w|²``.
 
-    Each target gets the α of the highest R² on the validation part, which is not trained on.
+    Each target gets the α of the highest R² on the validation part, which is not trained on; one that does not vary
+    there, the α that most others got.
 
     Args:
         train_x: embeddings.
@@ -199,32 +200,30 @@ def fit_ridge(
         alphas: strengths to try.
 
     Raises:
-        OptionError: no rows to learn a target from, or to choose on; shapes that do not fit.
+        OptionError: no rows to learn a target from; no target that varies on the validation part; shapes that do
+            not fit.
     """
     _check_rows(train_x, train_y, validation_x, validation_y)
     d, t = train_x.shape[1], train_y.shape[1]
-    weights, offsets = np.zeros((d, t)), np.zeros(t)
-    chosen, scored = np.zeros(t), np.full(t, -np.inf)
     x, checks_x = np.asarray(train_x, np.float64), np.asarray(validation_x, np.float64)
-    known = ~np.isnan(train_y)
-    patterns, which = np.unique(known, axis=1, return_inverse=True)
+    weights, offsets = np.zeros((len(alphas), d, t)), np.zeros((len(alphas), t))
+    patterns, which = np.unique(~np.isnan(train_y), axis=1, return_inverse=True)
     for p in range(patterns.shape[1]):
-        columns = np.flatnonzero(which.ravel() == p)
-        rows = patterns[:, p]
+        columns, rows = np.flatnonzero(which.ravel() == p), patterns[:, p]
         if not rows.any():
             raise OptionError(f"Target {columns[0]} is NaN in every row. Leave it out.")
-        for alpha, w, c in _ridge_paths(x[rows], np.asarray(train_y[np.ix_(rows, columns)], np.float64), alphas):
-            told = r2(validation_y[:, columns], checks_x @ w + c)
-            better = told > scored[columns]
-            at = columns[better]
-            weights[:, at], offsets[at] = w[:, better], c[better]
-            chosen[at], scored[at] = alpha, told[better]
-    if np.isneginf(scored).any():
-        raise OptionError(
-            f"Targets {np.flatnonzero(np.isneginf(scored)).tolist()} do not vary on the validation part: nothing can "
-            "be chosen. Leave them out or validate on more rows."
-        )
-    return LinearProbe(weights, offsets, chosen, scored)
+        paths = _ridge_paths(x[rows], np.asarray(train_y[np.ix_(rows, columns)], np.float64), alphas)
+        for i, (_, w, c) in enumerate(paths):
+            weights[i][:, columns], offsets[i, columns] = w, c
+    scored = np.stack([r2(validation_y, checks_x @ w + c) for w, c in zip(weights, offsets, strict=True)])
+    best = scored.argmax(axis=0)
+    told = ~np.isneginf(scored).all(axis=0)
+    if not told.any():
+        raise OptionError("No target varies on the validation part: nothing can be chosen. Validate on more rows.")
+    best[~told] = np.bincount(best[told]).argmax()
+    each = np.arange(t)
+    chosen = np.asarray(alphas, np.float64)[best]
+    return LinearProbe(weights[best, :, each].T.copy(), offsets[best, each], chosen, scored[best, each])
 
 
 def ridge_probe(
