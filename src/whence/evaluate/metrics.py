@@ -107,7 +107,7 @@ def score(
 
 def difference(
     errors: Float[np.ndarray, " n"],
-    other: Float[np.ndarray, " n"],
+    other: Float[np.ndarray, " m"],
     generator: np.random.Generator,
     *,
     groups: Sequence[str] | None = None,
