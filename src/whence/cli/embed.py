@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, final
 
 import click
 
+from whence import __version__
 from whence.cli.exits import Exit
 from whence.cli.interrupt import graceful_interrupt
 from whence.cli.place import NumbersCommand
@@ -111,7 +112,7 @@ class EmbedRun:
 
     def __init__(self, model: AlignmentModel, out: Path | None) -> None:
         self._model = model
-        self._hash = model.bundle.hash
+        self._versions = {"whence": __version__, "model": model.bundle.hash}
         self._out = out
         self._total = 0
         self._done = 0
@@ -174,7 +175,7 @@ class EmbedRun:
     def _cache(self) -> EmbeddingCache:
         from whence.encode.cache import Config, EmbeddingCache
 
-        return EmbeddingCache(Config(), self._hash, self._model.dim)
+        return EmbeddingCache(Config(), self._model.bundle.hash, self._model.dim)
 
     def _take(self, told: dict[str, object], row: np.ndarray, bar: ProgressBar) -> None:
         self._done += 1
@@ -195,7 +196,7 @@ class EmbedRun:
     def _line(self, told: dict[str, object], row: np.ndarray | None, error: Exception | None) -> str:
         from whence.encode.embedding_files import embedding_line
 
-        return embedding_line(told, row, self._hash, error)
+        return embedding_line(told, row, self._versions, error)
 
     def _close(self, what: str) -> int:
         """Write the file; say what failed."""
@@ -205,7 +206,7 @@ class EmbedRun:
             from whence.encode.embedding_files import EmbeddingTable, write_embeddings
 
             columns = {name: np.array([told[name] for told in self._told]) for name in self._told[0]}
-            table = EmbeddingTable(np.stack(self._rows), columns, self._model.bundle.header.name, self._hash)
+            table = EmbeddingTable(np.stack(self._rows), columns, self._model.bundle.header.name, self._versions)
             write_embeddings(self._out, table)
         for said in self._failures[:_NAMED_FAILURES]:
             click.echo(f"failed: {said}", err=True)

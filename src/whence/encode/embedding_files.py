@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from whence import __version__
 from whence.core.errors import OptionError, unknown_name
 from whence.core.optional import optional_import
 
@@ -32,24 +31,27 @@ class EmbeddingTable:
         columns: what is told of the items beside, for example ``name``, ``sha256``, ``lat_deg``, ``lon_deg``; each as
             long as ``rows``.
         model: name of the model.
-        model_hash: of its bundle.
+        versions: of the program (``whence``) and of the bundle (``model``, its hash).
     """
 
     rows: Float[np.ndarray, "n d"]
     columns: Mapping[str, np.ndarray]
     model: str
-    model_hash: str
+    versions: Mapping[str, str]
 
 
 def embedding_line(
-    told: Mapping[str, object], row: Float[np.ndarray, " d"] | None, model_hash: str, error: Exception | None = None
+    told: Mapping[str, object],
+    row: Float[np.ndarray, " d"] | None,
+    versions: Mapping[str, str],
+    error: Exception | None = None,
 ) -> str:
     """One item as a line of JSON; ``error`` stands in place of ``embedding`` where there is none.
 
     Args:
         told: of the item, for example its name.
         row: its embedding; numbers are written as short as float32 allows.
-        model_hash: of the bundle.
+        versions: see `EmbeddingTable`.
         error: why there is no embedding.
     """
     record: dict[str, object] = {"schema": EMBEDDING_SCHEMA, **told}
@@ -57,7 +59,7 @@ def embedding_line(
         record["embedding"] = [float(text) for text in row.astype(np.float32).astype(str)]
     else:
         record["error"] = {"type": type(error).__name__, "message": str(error)}
-    record["versions"] = {"whence": __version__, "model": model_hash}
+    record["versions"] = dict(versions)
     line = json.dumps(record, ensure_ascii=False, allow_nan=False)
     try:
         line.encode()
@@ -111,7 +113,7 @@ def _write_npy(file: Any, table: EmbeddingTable) -> None:
 
 def _write_npz(file: Any, table: EmbeddingTable) -> None:
     arrays = {**table.columns, "embedding": table.rows, "model": np.array(table.model)}
-    np.savez(file, allow_pickle=False, **arrays, model_hash=np.array(table.model_hash))
+    np.savez(file, allow_pickle=False, **arrays, model_hash=np.array(table.versions["model"]))
 
 
 def _write_parquet(file: Any, table: EmbeddingTable) -> None:
@@ -121,7 +123,7 @@ def _write_parquet(file: Any, table: EmbeddingTable) -> None:
     columns = {name: arrow.array(column.tolist()) for name, column in table.columns.items()}
     columns["embedding"] = arrow.FixedSizeListArray.from_arrays(flat, dim)
     made = arrow.table(columns).replace_schema_metadata(
-        {"whence.schema": EMBEDDING_SCHEMA, "whence.model": table.model, "whence.model_hash": table.model_hash}
+        {"whence.schema": EMBEDDING_SCHEMA, "whence.model": table.model, "whence.model_hash": table.versions["model"]}
     )
     assert made.num_rows == count
     parquet.write_table(made, file, compression="zstd")
@@ -141,7 +143,7 @@ def _write_jsonl(file: Any, table: EmbeddingTable) -> None:
     columns = {name: column.tolist() for name, column in table.columns.items()}
     for i, row in enumerate(table.rows):
         told = {name: column[i] for name, column in columns.items()}
-        file.write(embedding_line(told, row, table.model_hash).encode() + b"\n")
+        file.write(embedding_line(told, row, table.versions).encode() + b"\n")
 
 
 def _pyarrow() -> tuple[Any, Any]:
