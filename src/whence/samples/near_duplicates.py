@@ -141,26 +141,24 @@ def _flips(most: int) -> Int[np.ndarray, " k"]:
 
 
 def _probe(hashes: UInt64[np.ndarray, "n 2"], quarter: int, near: Nearness) -> Int[np.ndarray, "m 2"]:
-    """Near pairs whose quarter of the difference hash differs in few bits."""
+    """Near pairs whose quarter of the difference hash differs in few bits, the smaller index first."""
     value = ((hashes[:, 0] >> np.uint64(_QUARTER_BITS * quarter)) & np.uint64(0xFFFF)).astype(np.int64)
     order = np.argsort(value, kind="stable")
-    ends = np.cumsum(np.bincount(value, minlength=1 << _QUARTER_BITS))
-    starts = ends - np.bincount(value, minlength=1 << _QUARTER_BITS)
+    counts = np.bincount(value, minlength=1 << _QUARTER_BITS)
+    starts = np.cumsum(counts) - counts
+    columns = np.ascontiguousarray(hashes.T)
     found = [np.empty((0, 2), np.int64)]
-    for mask in _flips(near.difference_bits // _QUARTERS).tolist():
+    # The most bits that may differ are shared out among the quarters: the later ones need to allow for one bit less.
+    most, over = divmod(near.difference_bits, _QUARTERS)
+    for mask in _flips(most if quarter <= over else most - 1).tolist():
         for first in range(0, len(hashes), _ROWS):
             row = np.arange(first, min(first + _ROWS, len(hashes)))
+            row = row[value[row] <= value[row] ^ mask]  # of two buckets that see each other, one looks
             bucket = value[row] ^ mask
-            count = ends[bucket] - starts[bucket]
-            left, right = np.repeat(row, count), order[ranges(starts[bucket], count)]
-            kept = left < right
-            found.append(_verified(hashes, left[kept], right[kept], near))
+            left, right = np.repeat(row, counts[bucket]), order[ranges(starts[bucket], counts[bucket])]
+            kept = np.bitwise_count(columns[0][left] ^ columns[0][right]) <= near.difference_bits
+            kept[left == right] = False
+            left, right = left[kept], right[kept]
+            alike = np.bitwise_count(columns[1][left] ^ columns[1][right]) <= near.frequency_bits
+            found.append(np.sort(np.stack([left[alike], right[alike]], axis=1), axis=1))
     return np.concatenate(found)
-
-
-def _verified(
-    hashes: UInt64[np.ndarray, "n 2"], left: Int[np.ndarray, " m"], right: Int[np.ndarray, " m"], near: Nearness
-) -> Int[np.ndarray, "k 2"]:
-    differ = np.bitwise_count(hashes[left] ^ hashes[right])
-    kept = (differ[:, 0] <= near.difference_bits) & (differ[:, 1] <= near.frequency_bits)
-    return np.stack([left[kept], right[kept]], axis=1)
