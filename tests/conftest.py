@@ -13,9 +13,11 @@ _HOOK = install_import_hook(
     [
         "whence.concepts",
         "whence.earth",
+        "whence.encode.bundled",
         "whence.encode.cache",
         "whence.encode.embedding",
         "whence.encode.embedding_files",
+        "whence.encode.encoded_places",
         "whence.encode.preprocessing",
         "whence.encode.processors",
         "whence.encode.sentences",

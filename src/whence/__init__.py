@@ -16,6 +16,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from whence.core.version import __version__
+
 if TYPE_CHECKING:
     from whence.core.errors import WhenceError
     from whence.earth.field import Field
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
     from whence.explain.contrast import contrast
     from whence.pipeline import Locator, Options, locate
 
-__version__ = "0.1.0"
-__all__ = ["Estimate", "Field", "Locator", "Options", "WhenceError", "contrast", "locate"]
+__all__ = ["Estimate", "Field", "Locator", "Options", "WhenceError", "__version__", "contrast", "locate"]
 
 _HOMES = {
     "Estimate": "whence.estimate.types",

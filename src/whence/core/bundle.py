@@ -28,10 +28,10 @@ from typing import Any, final
 
 import numpy as np
 
-from whence import __version__
 from whence.core.bundle_header import BUNDLE_SCHEMA, HEADER, NAME, BundleHeader
 from whence.core.errors import ArtifactError, OptionError, unknown_name
 from whence.core.folders import MODELS_VARIABLE, model_folders
+from whence.core.version import __version__
 
 __all__ = ["Bundle", "BundleHeader", "find_bundle", "list_bundles", "load_bundle", "write_bundle"]
 
