@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from whence.core.config import settings
 from whence.core.errors import InputError, OptionError
 from whence.evaluate.evaluation import Config, evaluate, labels
+from whence.evaluate.metrics import METRICS
 from whence.evaluate.predictions import Predictions, Truths
 from whence.evaluate.table import COLUMNS, figure_columns, figure_rows, markdown, remarks, slice_rows, to_json
 
@@ -114,3 +116,11 @@ def test_json_is_json(truths, found):
 
 def test_every_setting_has_its_help():
     assert all(item.help for item in settings(Config))
+
+
+def test_every_setting_and_figure_is_documented():
+    page = (Path(__file__).resolve().parents[2] / "docs" / "evaluate.md").read_text(encoding="utf-8")
+    for item in settings(Config):
+        assert f"| `{item.name}` |" in page
+        assert item.help in page
+    assert all(f"`{name}`" in page for name in METRICS)

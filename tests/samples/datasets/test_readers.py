@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,3 +130,8 @@ def test_bad_parts_and_roots(kind, root):
         kind(root, "sideways")
     with pytest.raises(InputError, match="There is no folder"):
         kind(root / "none")
+
+
+def test_every_data_set_is_documented():
+    page = (Path(__file__).resolve().parents[3] / "docs" / "datasets.md").read_text(encoding="utf-8")
+    assert all(f"| `{name}` |" in page for name in NAMES)
