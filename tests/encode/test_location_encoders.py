@@ -171,3 +171,10 @@ def test_exported_graphs_agree(kind: Any, tmp_path: Path) -> None:
         (found,) = session.run(None, {"lat_lon_deg": asked.numpy()})
         with torch.no_grad():
             np.testing.assert_allclose(found, encoder(asked).numpy(), atol=1e-4)
+
+
+def test_encoders_and_settings_are_documented(kind: Any) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "encoders.md").read_text(encoding="utf-8")
+    assert f"`{kind.__module__.rpartition('.')[2]}`" in page
+    for setting in settings(kind.CONFIG):
+        assert f"`{setting.name}`" in page, setting.name
