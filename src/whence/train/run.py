@@ -126,6 +126,7 @@ def scored(recipe: Recipe, data: TrainingData, model: Alignment) -> Run:
     }
     for name, lat, lon in (
         ("nearest", found.nearest_lat_deg, found.nearest_lon_deg),
+        ("mode", found.mode_lat_deg, found.mode_lon_deg),
         ("median", found.median_lat_deg, found.median_lon_deg),
     ):
         errors = distance_km(test.lat_deg, test.lon_deg, lat, lon)

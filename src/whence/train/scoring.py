@@ -18,11 +18,16 @@ from whence.earth.coordinates import distance_km
 from whence.encode.location.layers import unit_vectors
 from whence.train.data.types import Part, TrainingData
 from whence.train.feed import Feed
+from whence.train.losses import EARTH_RADIUS_KM
 
 TEMPERATURES = tuple(round(0.5 * 1.1**step, 3) for step in range(25))
 """Tried for the one that makes held-out pictures likeliest: 0.5 to 4.9."""
 
+MODE_KM = 300.0
+"""Deviation of the kernel that smooths the belief for its mode."""
+
 _BATCH = 512
+_MODES = 200
 _HEAVIEST = 1_500
 _STEPS = 15
 _NEAREST_RAD = 2e-3
@@ -35,6 +40,8 @@ class Answers:
     Attributes:
         nearest_lat_deg: latitude of the likeliest place of the gallery.
         nearest_lon_deg: its longitude.
+        mode_lat_deg: latitude of the gallery's place around which most of the belief lies, within about `MODE_KM`.
+        mode_lon_deg: its longitude.
         median_lat_deg: latitude of the belief's geodesic median, the place of least expected distance.
         median_lon_deg: its longitude.
         bits: log₂ of the belief's density at the truth over that of a uniform belief over the gallery's area.
@@ -42,6 +49,8 @@ class Answers:
 
     nearest_lat_deg: FloatArray
     nearest_lon_deg: FloatArray
+    mode_lat_deg: FloatArray
+    mode_lon_deg: FloatArray
     median_lat_deg: FloatArray
     median_lon_deg: FloatArray
     bits: FloatArray
@@ -130,22 +139,32 @@ def answers(
     """
     places, where = torch.from_numpy(gallery), torch.from_numpy(gallery_deg)
     vectors = unit_vectors(where).float()
-    nearest, medians, bits = [], [], []
+    nearest, modes, medians, bits = [], [], [], []
     for part, own in zip(_batches(torch.from_numpy(images)), _batches(torch.from_numpy(truth)), strict=True):
         belief = torch.log_softmax(sharpness * part @ places.T, dim=1)
         mass = torch.logsumexp(sharpness * part @ places.T, dim=1) - math.log(len(gallery))
         bits.append((sharpness * (part * own).sum(1) - mass) / math.log(2))
         weight, rows = belief.topk(min(_HEAVIEST, len(gallery)), dim=1)
         nearest.append(where[rows[:, 0]])
+        modes.append(where[rows.gather(1, _smoothed_modes(vectors[rows], weight.exp()))[:, 0]])
         medians.append(_geodesic_medians(vectors[rows], weight.exp()))
-    best, middle = torch.cat(nearest).numpy(), torch.cat(medians).double().numpy()
+    best, mode, middle = (torch.cat(parts).double().numpy() for parts in (nearest, modes, medians))
     return Answers(
         nearest_lat_deg=best[:, 0],
         nearest_lon_deg=best[:, 1],
+        mode_lat_deg=mode[:, 0],
+        mode_lon_deg=mode[:, 1],
         median_lat_deg=np.degrees(np.arcsin(np.clip(middle[:, 2], -1, 1))),
         median_lon_deg=np.degrees(np.arctan2(middle[:, 1], middle[:, 0])),
         bits=torch.cat(bits).double().numpy(),
     )
+
+
+def _smoothed_modes(vectors: Float[Tensor, "n m 3"], weight: Float[Tensor, "n m"]) -> Int[Tensor, "n 1"]:
+    """Which of the likeliest places has the most belief around it."""
+    falling = (EARTH_RADIUS_KM / MODE_KM) ** 2
+    near = torch.exp(falling * (vectors[:, :_MODES] @ vectors.transpose(1, 2) - 1))
+    return (near @ weight[..., None])[..., 0].argmax(1, keepdim=True)
 
 
 def _geodesic_medians(vectors: Float[Tensor, "n m 3"], weight: Float[Tensor, "n m"]) -> Float[Tensor, "n 3"]:

@@ -1,4 +1,4 @@
-"""A small residual network for tiles and chips seen from above: about a million weights, trained on a CPU in minutes."""
+"""A small residual network for tiles and chips seen from above: a million weights, trained on a CPU in minutes."""
 
 from __future__ import annotations
 
