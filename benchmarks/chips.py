@@ -4,9 +4,9 @@
     python benchmarks/chips.py --raster bluemarble.jpg --out runs/chips --only chips_concept:blocks
     python benchmarks/chips.py --out runs/chips --table
 
-The first trains everything and goes on where it was stopped, the last prints what was measured so far. A draw is a seed:
-places, split and weights are all drawn by it. Draw 0 is for choosing settings (on its validation part); draws 1, 2, …
-are reported (on their test parts). Each run is a process of its own.
+The first trains everything and goes on where it was stopped, the last prints what was measured so far; ``--ablation``
+trains `ABLATION` instead. A draw is a seed: places, split and weights are all drawn by it. Draw 0 is for choosing
+settings (on its validation part); draws 1, 2, … are reported (on their test parts). Each run is its own process.
 """
 
 from __future__ import annotations
@@ -29,6 +29,18 @@ RUNS = (
     "chips_geoclip:random", "chips_satclip:random", "chips_concept:random",
     "chips_geoclip:blocks", "chips_satclip:blocks", "chips_concept:blocks",
 )  # fmt: skip
+ABLATION = {
+    "none": {"concepts.basis": "none"},
+    "divergence": {"concepts.supervised_weight": "0"},
+    "printed divergence": {"concepts.supervised_weight": "0", "concepts.divergence": "mean_log"},
+    "grounded": {"concepts.divergence": "none"},
+    "both": {},
+    "both, random start": {"concepts.basis": "random"},
+    "both, start kept": {"concepts.learned": "false"},
+    "both, hard targets": {"loss.sigma_km": "0"},
+}
+"""Changes of chips_concept on unseen blocks, one loss or part at a time."""
+
 PROBED = 8_000
 DELETED = 5
 BELIEF_PLACES = 5_000
@@ -240,7 +252,7 @@ def table(out: Path) -> str:
             )
     lines += [
         "",
-        "| recipe | split | elevation R² | Köppen group | country | concepts' AUC | ridge's | deletion won | of active |",
+        "| recipe | split | elevation R² | Köppen group | country | concept AUC | ridge | deletion won | of active |",
     ]
     lines.append("|---|---|---|---|---|---|---|---|---|")
     for (split, recipe, changes), runs in sorted(groups.items()):
@@ -298,6 +310,7 @@ def main() -> None:
     parser.add_argument("--name", default="", help="suffix of the folders, when --set is given")
     parser.add_argument("--workers", type=int, default=1, help="runs side by side")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--ablation", action="store_true", help="train the ablation of chips_concept on unseen blocks")
     parser.add_argument("--table", action="store_true", help="print what was measured")
     parser.add_argument("--one", nargs=3, metavar=("RECIPE", "SPLIT", "DRAW"), help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -312,15 +325,22 @@ def main() -> None:
         folder = given.out / f"{name}-{split}-{draw}{given.name}"
         one_run(name, split, int(draw), given.raster, folder, changes, given.threads)
         return
-    wanted = [(*item.split(":"), str(draw)) for draw in given.draws for item in given.only]
-    todo = [run for run in wanted if not (given.out / f"{'-'.join(run)}{given.name}" / "measured.json").exists()]
+    wanted = [((*item.split(":"), str(draw)), given.name, {}) for draw in given.draws for item in given.only]
+    if given.ablation:
+        wanted = [
+            (("chips_concept", "blocks", str(draw)), f"{given.name}-{variant.replace(' ', '_')}", own)
+            for draw in given.draws
+            for variant, own in ABLATION.items()
+        ]
+    todo = [item for item in wanted if not (given.out / f"{'-'.join(item[0])}{item[1]}" / "measured.json").exists()]
 
-    def start(run: tuple[str, ...]) -> None:
+    def start(item: tuple[tuple[str, ...], str, dict[str, str]]) -> None:
+        run, suffix, own = item
         command = [sys.executable, __file__, "--raster", given.raster, "--out", str(given.out), "--one", *run]
-        command += ["--threads", str(given.threads), "--name", given.name]
-        command += [part for item in given.set for part in ("--set", item)]
+        command += ["--threads", str(given.threads), f"--name={suffix}"]
+        command += [part for name, value in {**changes, **own}.items() for part in ("--set", f"{name}={value}")]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
-        print(" ".join(run), "done" if done.returncode == 0 else done.stderr[-2_000:], flush=True)
+        print(" ".join(run) + suffix, "done" if done.returncode == 0 else done.stderr[-2_000:], flush=True)
 
     with ThreadPoolExecutor(given.workers) as pool:
         list(pool.map(start, todo))
