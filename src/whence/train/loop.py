@@ -14,6 +14,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from whence.samples.chips import land_places
 from whence.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from whence.train.data.types import TrainingData
 from whence.train.feed import Feed, generator_of
@@ -25,6 +26,7 @@ Report = Callable[[int, int, str], None]
 """Called with the steps done, the steps in all, and what to say."""
 
 _GEOCLIP_GAMMA = 0.87
+_EVERYWHERE = 100_000
 
 
 def _silent(done: int, total: int, text: str) -> None:
@@ -52,6 +54,7 @@ class Trainer:
         self.truths: Tensor | None = None
         if self.bank is not None and recipe.concepts.supervised_weight:
             self.truths = torch.from_numpy(self.bank.truths(data.train.lat_deg, data.train.lon_deg)).float()
+        self.further = self._further_places()
         processes = self.accelerator.num_processes
         self.steps_per_epoch = max(1, len(self.feed) // (o.batch * processes))
         self.total_steps = max(1, round(o.epochs * self.steps_per_epoch))
@@ -106,8 +109,9 @@ class Trainer:
         if self.truths is not None:
             truths = self.truths[rows]
             if self.recipe.concepts.places:
-                more = torch.randint(0, len(self.feed), (self.recipe.concepts.places,), generator=drawn)
-                further, truths = self.feed.lat_lon_deg[more], torch.cat([truths, self.truths[more]])
+                pool_deg, pool_truths = self.further
+                more = torch.randint(0, len(pool_deg), (self.recipe.concepts.places,), generator=drawn)
+                further, truths = pool_deg[more], torch.cat([truths, pool_truths[more]])
         for group in self.optimiser.param_groups:
             group["lr"] = o.learning_rate * self.rate()
         device = self.accelerator.device
@@ -145,6 +149,13 @@ class Trainer:
         """Real places from the start: random vectors would be false negatives somewhere on Earth."""
         drawn = np.random.default_rng([self.recipe.seed, 7]).integers(0, len(self.feed), self.recipe.loss.queue)
         return self.feed.lat_lon_deg[torch.from_numpy(drawn)]
+
+    def _further_places(self) -> tuple[Tensor, Tensor]:
+        """Places without pictures and what is true there."""
+        if self.truths is None or self.bank is None or not self.recipe.concepts.everywhere:
+            return self.feed.lat_lon_deg, self.truths if self.truths is not None else self.feed.lat_lon_deg[:, :0]
+        lat, lon = land_places(_EVERYWHERE, np.random.default_rng([self.recipe.seed, 8]))
+        return torch.from_numpy(np.stack([lat, lon], 1)).float(), torch.from_numpy(self.bank.truths(lat, lon)).float()
 
     def _push(self, places: Tensor, embedded: Tensor) -> None:
         length = self.recipe.loss.queue

@@ -62,7 +62,9 @@ class Concepts:
     learned: bool = True
     "Whether the basis is learned (delta) or stays where it started."
     places: int = 0
-    "Further random training places per step that grounded supervision uses without pictures."
+    "Further places per step that grounded supervision uses without pictures."
+    everywhere: bool = False
+    "Draw these anywhere on land instead of among training places: layers are known where no picture was taken."
 
     def __post_init__(self) -> None:
         if self.basis not in STARTS:
