@@ -21,7 +21,7 @@ from whence.evidence.prior import Config as PriorConfig
 from whence.evidence.prior import prior_field
 from whence.evidence.run import gather, sources
 from whence.evidence.types import EvidenceSource
-from whence.samples.view import Metadata, Query, View
+from whence.samples.view import Metadata, Query, View, ViewKind
 
 if TYPE_CHECKING:
     from whence.earth.field import Field
@@ -48,6 +48,8 @@ class Options:
     "Evidence sources to ask; all if not given. A leading - leaves one out of all."
     prior: str = "photos"
     "Where pictures are taken before anything is known: photos, land, uniform or a field file."
+    kind: str | None = None
+    "From where the pictures look: ground, panorama, drone, satellite or map; what the files say if not given."
     top: int = 5
     "How many candidates, and regions of each level, are given."
     settings: Mapping[str, str] = field(default_factory=dict)
@@ -56,6 +58,8 @@ class Options:
     def __post_init__(self) -> None:
         if not 1 <= self.top <= 100:
             raise OptionError(f"top must lie within 1..100, received {self.top}.")
+        if self.kind is not None and self.kind not in (kinds := [kind.value for kind in ViewKind]):
+            raise unknown_name("kind of view", self.kind, kinds)
         if self.coarsest is not None and self.coarsest not in LEVELS:
             raise unknown_name("resolution floor", self.coarsest, LEVELS)
 
@@ -135,6 +139,8 @@ class Locator:
             item if isinstance(item, View) else read_view(item, name=name, working_px=self._working_px)
             for item in pictures
         )
+        if self.options.kind is not None:
+            views = tuple(replace(view, kind=ViewKind(self.options.kind)) for view in views)
         return Query(views=views, text=text)
 
     @property

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import time
 from dataclasses import replace
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import made_bundles
 import whence
@@ -362,3 +364,15 @@ def test_warm_reading_is_fast(bundles):
     started = time.perf_counter()
     reader.read(asked)
     assert time.perf_counter() - started < 2.0
+
+
+def test_a_kind_that_is_told_replaces_what_the_file_says() -> None:
+    from whence.pipeline import Locator, Options
+    from whence.samples.view import ViewKind
+
+    buffer = io.BytesIO()
+    Image.new("RGB", (48, 48), (20, 60, 20)).save(buffer, "PNG")
+    assert Locator(Options()).read(buffer.getvalue(), name="chip").views[0].kind is ViewKind.GROUND
+    assert Locator(Options(kind="satellite")).read(buffer.getvalue(), name="chip").views[0].kind is ViewKind.SATELLITE
+    with pytest.raises(OptionError, match="satellite"):
+        Options(kind="satelite")

@@ -64,6 +64,11 @@ def _answer_options(command: F) -> F:
                 metavar="PART.NAME=VALUE",
                 help="Change a setting, such as exif.wrong_share=0.05 (docs/configuration.md lists them).",
             ),
+            click.option(
+                "--kind",
+                metavar="KIND",
+                help="What the pictures are: ground, panorama, drone, satellite or map; read off the files by default.",
+            ),
             click.option("--top", default=5, show_default=True, help="How many candidates and regions to give."),
             click.option("--text", metavar="TEXT", help="What else is known in words, such as a caption."),
         )
@@ -186,6 +191,7 @@ def _options(given: dict[str, Any]) -> Options:
         coarsest=given["coarsest"],
         sources=named or None,
         prior=given["prior"],
+        kind=given["kind"],
         top=given["top"],
         settings=settings,
     )
