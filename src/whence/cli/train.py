@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -38,6 +39,8 @@ def train(recipe: Path, folder: Path, changes: tuple[str, ...], as_json: bool) -
     parsed = load_recipe(recipe, _changes(changes))
     with StepBar("training") as bar:
         run = train_recipe(parsed, folder, bar.report)
+    if os.environ.get("RANK", "0") != "0":  # under torchrun the first process speaks for all
+        return
     scores = run.scores
     if as_json:
         write_json(dict(scores))

@@ -45,7 +45,10 @@ class Feed:
         return len(self.inputs)
 
     def rows(self, seed: int, step: int, batch: int) -> Tensor:
-        """Rows of a step: every picture once an epoch, in an order of its own each epoch; the last may be short."""
+        """Rows of a step: no picture twice an epoch, in an order of its own each epoch.
+
+        The few that fill no batch are left to another epoch; only a part smaller than a batch makes a short one.
+        """
         per_epoch = max(1, len(self) // batch)
         epoch, place = divmod(step, per_epoch)
         order = torch.randperm(len(self), generator=generator_of(seed, epoch, 1))

@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from whence.concepts.alignment import Alignment, ConceptBasis, prototypes
 from whence.concepts.bank import ConceptBank, bank
 from whence.core.config import build
+from whence.core.errors import OptionError
 from whence.encode.image import image_encoders
+from whence.encode.image.types import ImageEncoder
 from whence.encode.location import location_encoders
 from whence.train.data.types import Part
 from whence.train.heads import Config as HeadConfig
@@ -21,6 +23,7 @@ from whence.train.losses import concept_divergence, grounded_concepts, image_to_
 from whence.train.recipe import Component, Recipe
 
 _PROTOTYPE_PLACES = 20_000
+_OTHER = "take an image encoder that reads pictures, such as chipnet."
 
 
 def trained_bank(recipe: Recipe) -> ConceptBank | None:
@@ -44,6 +47,7 @@ def build_alignment(recipe: Recipe, train: Part) -> Alignment:
     """
     generator = torch.Generator().manual_seed(recipe.seed)
     image = _build_image(recipe.image, generator)
+    _check_inputs(image, train, recipe)
     location = _build(location_encoders().load(recipe.location.name), recipe.location, generator)
     basis = None
     concepts = trained_bank(recipe)
@@ -68,6 +72,29 @@ def _build_image(component: Component, generator: torch.Generator) -> nn.Module:
         return MlpHead(build(HeadConfig, component.settings, owner="mlp_head"), generator)
     module: nn.Module = _build(image_encoders().load(component.name), component, generator)
     return module
+
+
+def _check_inputs(image: nn.Module, train: Part, recipe: Recipe) -> None:
+    name, shape = recipe.image.name, train.inputs.shape[1:]
+    if isinstance(image, MlpHead):
+        if shape != (image.first.in_features,):
+            raise OptionError(
+                f"mlp_head takes features of length {image.first.in_features}, the data {recipe.data.name} gives "
+                f"inputs of shape {shape}: " + (f"set image.inputs = {shape[0]}." if len(shape) == 1 else _OTHER)
+            )
+        return
+    if len(shape) == 1:
+        raise OptionError(
+            f"The data {recipe.data.name} gives features of length {shape[0]}, {name} takes pictures: "
+            'set image.encoder = "mlp_head".'
+        )
+    assert isinstance(image, ImageEncoder)
+    side = image.preprocessing.crop_px
+    if shape != (side, side, 3):
+        raise OptionError(
+            f"{name} takes pictures of {side} × {side} pixels, the data {recipe.data.name} gives {shape[1]} × "
+            f"{shape[0]}: set the same side in [data] and [image]."
+        )
 
 
 def _basis_start(

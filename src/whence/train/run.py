@@ -21,7 +21,7 @@ from whence.concepts.alignment import Alignment
 from whence.core.config import build
 from whence.core.errors import ArtifactError
 from whence.earth.coordinates import distance_km
-from whence.train.checkpoint import load_weights
+from whence.train.checkpoint import load_weights, read_checkpoint
 from whence.train.data import data_kinds
 from whence.train.data.types import TrainingData
 from whence.train.loop import Report, Trainer
@@ -82,20 +82,23 @@ def train_recipe(recipe: Recipe, folder: Path | None = None, report: Report | No
         InputError: something that the data is made of is missing.
         ArtifactError: the folder holds another recipe's run.
     """
+    if folder is not None:
+        read_checkpoint(folder, recipe)  # before anything of another recipe's run is written over
     started = time.perf_counter()
     data = load_data(recipe)
     loaded = time.perf_counter()
     trainer = Trainer(recipe, data, folder)
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _RECIPE).write_text(json.dumps(recipe.to_dict(), indent=1), encoding="utf-8")
+    writes = folder if trainer.accelerator.is_main_process else None
+    if writes is not None:
+        writes.mkdir(parents=True, exist_ok=True)
+        (writes / _RECIPE).write_text(json.dumps(recipe.to_dict(), indent=1), encoding="utf-8")
     trainer.run(*([report] if report is not None else []))
     trained = time.perf_counter()
     run = scored(recipe, data, trainer.model)
     times = {"data_s": round(loaded - started, 2), "training_s": round(trained - loaded, 2)}
     scores = {**run.scores, **times, "steps": trainer.step, "validations": trainer.history}
-    if folder is not None:
-        (folder / _SCORES).write_text(json.dumps(scores, indent=1), encoding="utf-8")
+    if writes is not None:
+        (writes / _SCORES).write_text(json.dumps(scores, indent=1), encoding="utf-8")
     return Run(recipe, data, trainer.model, run.temperature, scores)
 
 
@@ -106,7 +109,10 @@ def scored(recipe: Recipe, data: TrainingData, model: Alignment) -> Run:
     scale = float(model.logit_scale.detach())
     held = data.validation
     temperature = fit_temperature(
-        embedded_images(model, held), embedded_places(model, held.lat_deg, held.lon_deg), gallery, scale
+        embedded_images(model, held),
+        embedded_places(model, held.lat_deg, held.lon_deg),
+        gallery[: data.uniform],
+        scale,
     )
     test = data.test
     found = answers(
@@ -115,6 +121,7 @@ def scored(recipe: Recipe, data: TrainingData, model: Alignment) -> Run:
         gallery,
         gallery_deg,
         scale / temperature,
+        data.uniform,
     )
     scores: dict[str, Any] = {
         "recipe": recipe.name,

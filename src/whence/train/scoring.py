@@ -31,6 +31,7 @@ _MODES = 200
 _HEAVIEST = 1_500
 _STEPS = 15
 _NEAREST_RAD = 2e-3
+_LEAST_SINE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -127,22 +128,27 @@ def answers(
     gallery: Float[np.ndarray, "g dim"],
     gallery_deg: Float[np.ndarray, "g 2"],
     sharpness: float,
+    uniform: int | None = None,
 ) -> Answers:
     """Answer for each picture from its belief over a gallery.
 
     Args:
         images: embeddings of the pictures.
         truth: embeddings of their true places, for the bits alone.
-        gallery: embeddings of places drawn uniformly over the area.
+        gallery: embeddings of the places that come into question.
         gallery_deg: latitude and longitude of these places.
         sharpness: factor on the cosines over the temperature.
+        uniform: so many of them, the first, are drawn uniformly over the area, which the bits count from; all if not
+            given.
     """
     places, where = torch.from_numpy(gallery), torch.from_numpy(gallery_deg)
     vectors = unit_vectors(where).float()
+    area = places[:uniform]
     nearest, modes, medians, bits = [], [], [], []
     for part, own in zip(_batches(torch.from_numpy(images)), _batches(torch.from_numpy(truth)), strict=True):
-        belief = torch.log_softmax(sharpness * part @ places.T, dim=1)
-        mass = torch.logsumexp(sharpness * part @ places.T, dim=1) - math.log(len(gallery))
+        critic = sharpness * part @ places.T
+        belief = torch.log_softmax(critic, dim=1)
+        mass = torch.logsumexp(critic[:, : len(area)], dim=1) - math.log(len(area))
         bits.append((sharpness * (part * own).sum(1) - mass) / math.log(2))
         weight, rows = belief.topk(min(_HEAVIEST, len(gallery)), dim=1)
         nearest.append(where[rows[:, 0]])
@@ -168,9 +174,16 @@ def _smoothed_modes(vectors: Float[Tensor, "n m 3"], weight: Float[Tensor, "n m"
 
 
 def _geodesic_medians(vectors: Float[Tensor, "n m 3"], weight: Float[Tensor, "n m"]) -> Float[Tensor, "n 3"]:
-    """Weiszfeld's iteration on the sphere, from the weighted mean."""
+    """Weiszfeld's iteration on the sphere (Fletcher et al. 2009, NeuroImage 45), from the weighted mean."""
     middle = normalize((weight[..., None] * vectors).sum(1), dim=1)
     for _ in range(_STEPS):
-        away = torch.acos((vectors * middle[:, None]).sum(-1).clamp(-1, 1)).clamp(min=_NEAREST_RAD)
-        middle = normalize(((weight / away)[..., None] * vectors).sum(1), dim=1)
+        cosine = (vectors * middle[:, None]).sum(-1).clamp(-1, 1)
+        away = torch.acos(cosine)
+        pull = weight / away.clamp(min=_NEAREST_RAD)
+        # Each place in the plane that touches the sphere at the median: in its direction, as far as it is away.
+        reach = pull * away / torch.sin(away).clamp(min=_LEAST_SINE)
+        step = (reach[..., None] * vectors).sum(1) - (reach * cosine).sum(1, keepdim=True) * middle
+        step = step / pull.sum(1, keepdim=True)
+        length = step.norm(dim=1, keepdim=True)
+        middle = normalize(torch.cos(length) * middle + torch.sinc(length / math.pi) * step, dim=1)
     return middle

@@ -5,25 +5,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar, final
 
 import numpy as np
+from jaxtyping import UInt64
 
 from whence.core.arrays import FloatArray, IntArray
-from whence.core.errors import InputError, OptionError, unknown_name
+from whence.core.errors import ImageError, InputError, OptionError, unknown_name
 from whence.encode.cache import Config as CacheConfig
 from whence.encode.cache import EmbeddingCache
 from whence.encode.embedding import embed_pictures
 from whence.samples.chips import land_places
 from whence.samples.datasets import datasets
 from whence.samples.datasets.types import Sample, positions
-from whence.samples.near_duplicates import hash_files, leaks, without_leaks
+from whence.samples.near_duplicates import hash_file, leaks, picture_hash, without_leaks
+from whence.samples.reader import read_view
 from whence.samples.splits import Split, block_split, country_split, group_split, random_split
 from whence.train.data.types import DataKind, Part, TrainingData
 from whence.train.tower import TowerModel, build_tower
 
 SPLITS = ("random", "blocks", "group", "country")
 
+_LOOK_PX = 256
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +57,8 @@ class Config:
     "Take this many pictures at random; 0 for all."
     gallery: int = 50_000
     "Random land places that are searched beside those of the training pictures."
+    known_places: int = 100_000
+    "At most so many places of training pictures are searched, drawn at random."
     cache: str = ""
     "Folder of the features; the user's cache folder if empty."
 
@@ -78,6 +84,9 @@ class Photos(DataKind):
         config = self.config
         reader = datasets().load(config.dataset)(config.root, config.part, skip_missing=True)
         samples = _chosen(list(reader), config.limit, np.random.default_rng([seed, 0]))
+        missing = sum(1 for _ in reader.missing())
+        if missing:
+            _log.warning("%s lists %d pictures that are not there; they were left out.", config.root, missing)
         tower = build_tower(config.tower, config.tower_settings)
         model = TowerModel(tower)
         with EmbeddingCache(CacheConfig(folder=config.cache), model.hash, model.dim) as cache:
@@ -97,6 +106,8 @@ class Photos(DataKind):
 
         gallery_lat, gallery_lon = land_places(config.gallery, np.random.default_rng([seed, 2]))
         known = np.unique(np.stack([lat[split.train], lon[split.train]], axis=1), axis=0)
+        if len(known) > config.known_places:
+            known = np.random.default_rng([seed, 3]).choice(known, config.known_places, replace=False)
         return TrainingData(
             train=part(split.train),
             validation=part(split.validation),
@@ -109,6 +120,7 @@ class Photos(DataKind):
             ),
             view_kind=reader.KIND.value,
             tower=tower,
+            uniform=len(gallery_lat) or None,
         )
 
     def _split(self, samples: list[Sample], lat: FloatArray, lon: FloatArray, generator: np.random.Generator) -> Split:
@@ -125,8 +137,16 @@ class Photos(DataKind):
         }
         split = ways[config.split]()
         if config.near_duplicates:
-            split = without_leaks(split, leaks(split, hash_files(sample.path for sample in samples)))
+            split = without_leaks(split, leaks(split, np.stack([_look(sample.path) for sample in samples])))
         return split
+
+
+def _look(path: Path) -> UInt64[np.ndarray, " 2"]:
+    """Perceptual hashes of a picture, by way of the full reader for formats that Pillow alone does not know."""
+    try:
+        return hash_file(path)
+    except ImageError:
+        return picture_hash(read_view(path, working_px=_LOOK_PX).pixels)
 
 
 def _chosen(samples: list[Sample], limit: int, generator: np.random.Generator) -> list[Sample]:

@@ -55,6 +55,8 @@ class TrainingData:
         view_kind: from where the pictures look at the Earth (`whence.samples.view.ViewKind`).
         finest_order: order of the nested grid beyond which the pictures tell nothing.
         tower: frozen encoder whose features the inputs are; ``None`` for pictures.
+        uniform: how many of the gallery's places, the first ones, are drawn uniformly over the area that bits are
+            counted from; ``None`` for all.
     """
 
     train: Part
@@ -66,6 +68,7 @@ class TrainingData:
     view_kind: str = "ground"
     finest_order: int = 9
     tower: ImageEncoder | None = None
+    uniform: int | None = None
 
     def __post_init__(self) -> None:
         if min(len(self.train), len(self.validation), len(self.test)) < 2:
