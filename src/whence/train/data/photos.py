@@ -86,7 +86,7 @@ class Photos(DataKind):
         samples = _chosen(list(reader), config.limit, np.random.default_rng([seed, 0]))
         missing = sum(1 for _ in reader.missing())
         if missing:
-            _log.warning("%s lists %d pictures that are not there; they were left out.", config.root, missing)
+            _log.warning("Left out %d of the pictures that %s lists: they are not there.", missing, config.root)
         tower = build_tower(config.tower, config.tower_settings)
         model = TowerModel(tower)
         with EmbeddingCache(CacheConfig(folder=config.cache), model.hash, model.dim) as cache:
