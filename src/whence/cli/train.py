@@ -73,6 +73,8 @@ def export(run: Path, bundle: Path, int8: bool, overwrite: bool) -> None:
     """
     from whence.core.optional import optional_import
 
+    if bundle.exists() and not overwrite:
+        raise click.UsageError(f"{bundle} is there already: give another folder, or --overwrite to replace it.")
     for package in ("torch", "onnx", "onnxscript"):
         optional_import(package, extra="train", purpose="export models")
     from whence.train.run import export_run
