@@ -25,6 +25,7 @@ _HOOK = install_import_hook(
         "whence.estimate",
         "whence.evaluate",
         "whence.evidence",
+        "whence.gallery",
         "whence.samples.datasets",
         "whence.samples.near_duplicates",
         "whence.samples.splits",

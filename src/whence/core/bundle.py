@@ -33,7 +33,7 @@ from whence.core.errors import ArtifactError, OptionError, unknown_name
 from whence.core.folders import MODELS_VARIABLE, model_folders
 from whence.core.version import __version__
 
-__all__ = ["Bundle", "BundleHeader", "find_bundle", "list_bundles", "load_bundle", "write_bundle"]
+__all__ = ["Bundle", "BundleHeader", "find_bundle", "list_bundles", "load_bundle", "open_session", "write_bundle"]
 
 
 @final
@@ -87,7 +87,7 @@ class Bundle:
         path = self.path(name, ".onnx")
         with self._lock:
             if name not in self._sessions:
-                self._sessions[name] = _session(path, threads)
+                self._sessions[name] = open_session(path, threads)
             return self._sessions[name]
 
     def path(self, name: str, suffix: str) -> Path:
@@ -281,7 +281,16 @@ def _put_in_place(partial: Path, folder: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _session(path: Path, threads: int) -> Any:
+def open_session(path: Path, threads: int = 0) -> Any:
+    """Return an ONNX Runtime session of a graph, on the CPU.
+
+    Args:
+        path: of the graph.
+        threads: as in `Bundle.session`.
+
+    Raises:
+        ArtifactError: the graph cannot be run.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
