@@ -132,7 +132,7 @@ class Optimiser:
     precision: str = "bf16"
     "Autocast: no, bf16 or fp16. Fixed features of places stay float32."
     validate_every: float = 0.0
-    "Epochs between validations; 0 for one at the end."
+    "Epochs between validations by the median distance; 0 for none; patience needs them."
     patience: int = 0
     "Validations without a better median distance after which training stops; 0 for never."
     checkpoint_every_s: float = 60.0
