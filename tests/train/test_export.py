@@ -161,3 +161,18 @@ def test_a_bundle_that_could_not_be_used_is_not_written(tmp_path, given, message
     with pytest.raises(ArtifactError, match=message):
         export(tmp_path / "made", **given)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_output_may_have_the_name_of_a_value_inside():
+    class Positions(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embedding = seeded(nn.Embedding(5, 4))
+
+        def forward(self, given):
+            return given @ self.embedding(torch.arange(5)[:3])
+
+    given = torch.randn(4, 3, generator=torch.Generator().manual_seed(0))
+    onnx = pytest.importorskip("onnx")
+    graph = onnx.load_from_string(export_graph(UnitLength(Positions()), [given], ["given"], ["embedding"]))
+    assert [value.name for value in graph.graph.output] == ["embedding"]

@@ -39,6 +39,7 @@ LEAST_INT8_COSINE = 0.98
 _OPSET = 20
 _NOISY = ("torch.onnx", "torch.export", "torch._dynamo", "onnxscript", "onnx_ir", "root")
 _CALIBRATION_BATCH = 16
+_OUTER, _INNER = ".outer", ".inner"
 
 
 @final
@@ -101,14 +102,14 @@ def export_graph(
                 still,
                 examples,
                 input_names=list(input_names),
-                output_names=list(output_names),
+                output_names=[name + _OUTER for name in output_names],
                 dynamic_shapes=axes,
                 opset_version=_OPSET,
                 dynamo=True,
                 verbose=False,
             )
         assert program is not None
-        graph: bytes = program.model_proto.SerializeToString()
+        graph = _serialised(program.model_proto, output_names)
     except Exception as error:  # the exporter raises errors of many kinds, none with a common root
         raise ArtifactError(f"{type(module).__name__} cannot be exported to ONNX: {error}") from error
     worst = difference(graph, still, _batches(examples, seed), input_names)
@@ -118,6 +119,19 @@ def export_graph(
             f"{tolerance:.0e}. Look for operations in half precision, or for state that changes between calls."
         )
     return graph
+
+
+def _serialised(model: Any, output_names: Sequence[str]) -> bytes:
+    """Give the outputs their names; a value inside that has one of them already (CLIP's ``embedding``) gets another."""
+    names = {name: name + _INNER for name in output_names} | {name + _OUTER: name for name in output_names}
+    graph = model.graph
+    for node in graph.node:
+        for values in (node.input, node.output):
+            values[:] = [names.get(value, value) for value in values]
+    for value in (*graph.output, *graph.value_info, *graph.initializer):
+        value.name = names.get(value.name, value.name)
+    serialised: bytes = model.SerializeToString()
+    return serialised
 
 
 def difference(
