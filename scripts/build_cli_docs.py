@@ -1,6 +1,8 @@
 """Write docs/cli.md and docs/configuration.md from the program itself, or check that they are up to date.
 
 python scripts/build_cli_docs.py [--check]
+
+The settings of encoders and training data are read from their classes, so the extras train and towers are needed.
 """
 
 from __future__ import annotations
@@ -14,10 +16,16 @@ import click
 from whence.cli.exits import EXITS
 from whence.cli.main import program
 from whence.core.config import Setting, settings
+from whence.encode.image import image_encoders
+from whence.encode.location import location_encoders
+from whence.encode.text import text_encoders
 from whence.estimate.estimate import Config as EstimateConfig
 from whence.evidence.prior import Config as PriorConfig
 from whence.evidence.run import sources
 from whence.pipeline import Options, config_of
+from whence.train.data import data_kinds
+from whence.train.heads import Config as HeadConfig
+from whence.train.recipe import RECIPE_SCHEMA, Augment, Concepts, Loss, Optimiser
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 _ERRORS = (
@@ -35,11 +43,29 @@ _LINES = (
 )
 _CONFIGURATION = (
     "Everything that can change an answer is here, and its hash stands in every result "
-    "(`versions.configuration`). Unknown names are refused, and the nearest is suggested.\n"
+    "(`versions.configuration`). Unknown names are refused, and the nearest is suggested. What models are trained with "
+    "stands under [recipes](#recipes).\n"
 )
 _SETTINGS = (
     'Given as `--set PART.NAME=VALUE`, or in Python as `settings={"PART.NAME": "VALUE"}`. Error rates were '
     "set beforehand by general reasoning, not fitted to pictures.\n"
+)
+_RECIPES = (
+    "A recipe is a TOML file for `whence train` ([Training](training.md)); a section of it is a table here. Any value "
+    "can be changed on the command line: `--set data.count=5000`, `--set seed=3`. Unknown keys are refused, and the "
+    "nearest is suggested. The whole recipe is kept with the run and in the header of the bundle.\n\n"
+    "Settings of an image encoder serve it as a frozen tower too, without their prefix: "
+    '`data.tower_settings = "weights=random; image_px=96"`.\n'
+)
+_TEXTS = (
+    "Fields of their `Config`, in Python ([Image and text encoders](image-encoders.md)); `concepts.text_encoder` of a "
+    "recipe takes one by name, as it is by default.\n"
+)
+_TOP = (
+    ("schema", "int", "needed", "Version of the format: {schema}."),
+    ("name", "str", "needed", "Name of the experiment, and of its bundle."),
+    ("summary", "str", "`''`", "What it is, one line; the title in the bundle's card."),
+    ("seed", "int", "`0`", "Of everything random: places, split, weights, order, augmentation."),
 )
 _MADE = "<!-- Made by scripts/build_cli_docs.py: change the program, not this page. -->\n"
 
@@ -102,7 +128,31 @@ def configuration_page() -> str:
         found = settings(config) if config else ()
         parts.append(f"### {name}\n")
         parts.append(_table("setting", found, f"{name}.") if found else "It has no settings.\n")
-    return "\n".join(parts)
+    return "\n".join([*parts, *_recipe_parts()])
+
+
+def _recipe_parts() -> list[str]:
+    """Recipes: keys at the top, sections, and the settings of every component that a section can name."""
+    top = [
+        f"| `{key}` | `{kind}` | {default} | {text.format(schema=RECIPE_SCHEMA)} |" for key, kind, default, text in _TOP
+    ]
+    parts = ["## Recipes\n", _RECIPES, "| key | type | default | meaning |\n|---|---|---|---|", *top, ""]
+    for section, choice, registry in (
+        ("data", "kind", data_kinds()),
+        ("image", "encoder", image_encoders()),
+        ("location", "encoder", location_encoders()),
+    ):
+        named = [(name, registry.load(name).CONFIG) for name in registry.names()]
+        if section == "image":
+            named.insert(0, ("mlp_head", HeadConfig))
+        for name, config in named:
+            parts += [f'### [{section}] {choice} = "{name}"\n', _table("setting", settings(config), f"{section}.")]
+    for name, config in (("concepts", Concepts), ("loss", Loss), ("augment", Augment), ("optimiser", Optimiser)):
+        parts += [f"### [{name}]\n", _table("setting", settings(config), f"{name}.")]
+    parts += ["## Text encoders\n", _TEXTS]
+    for name in text_encoders().names():
+        parts += [f"### {name}\n", _table("setting", settings(text_encoders().load(name).CONFIG), "")]
+    return parts
 
 
 def _table(head: str, found: tuple[Setting, ...], prefix: str) -> str:

@@ -1,5 +1,7 @@
 """The pages on commands and settings are made from the program, and leave nothing out."""
 
+import re
+import shlex
 import subprocess
 import sys
 from dataclasses import fields
@@ -21,6 +23,7 @@ CONFIGURATION = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 
 
 def test_the_pages_are_up_to_date():
+    pytest.importorskip("torch", reason="the extra train is not installed")
     script = ROOT / "scripts" / "build_cli_docs.py"
     done = subprocess.run(
         [sys.executable, script, "--check"], env=environment(), capture_output=True, text=True, check=False
@@ -60,3 +63,56 @@ def test_every_setting_is_documented_with_its_help():
         for item in settings(config) if config else ():
             assert item.help, f"{name}.{item.name}"
             assert f"| `{name}.{item.name}` |" in CONFIGURATION
+
+
+def test_every_setting_of_a_recipe_is_documented():
+    pytest.importorskip("torch", reason="the extra train is not installed")
+    from whence.encode.image import image_encoders
+    from whence.encode.location import location_encoders
+    from whence.train.data import data_kinds
+    from whence.train.recipe import Augment, Concepts, Loss, Optimiser
+
+    for section, config in (("concepts", Concepts), ("loss", Loss), ("augment", Augment), ("optimiser", Optimiser)):
+        part = _part(f"### [{section}]\n")
+        assert all(f"| `{section}.{item.name}` |" in part for item in settings(config))
+    components = (("data", "kind", data_kinds()), ("image", "encoder", image_encoders()))
+    for section, key, registry in (*components, ("location", "encoder", location_encoders())):
+        for name in registry.names():
+            part = _part(f'### [{section}] {key} = "{name}"\n')
+            assert all(f"| `{section}.{item.name}` |" in part for item in settings(registry.load(name).CONFIG))
+
+
+def _part(heading):
+    assert heading in CONFIGURATION
+    return CONFIGURATION.partition(heading)[2].partition("\n##")[0]
+
+
+def _training_commands():
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in re.findall(r"^(?:\$ )?(whence train recipes/.*)$", text, re.MULTILINE):
+            yield pytest.param(line, id=f"{page.stem}: {line}")
+
+
+@pytest.mark.parametrize("line", [*_training_commands()])
+def test_commands_that_train_name_recipes_and_settings_that_are_there(line, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    pytest.importorskip("torch", reason="the extra train is not installed")
+    from whence.core.config import build
+    from whence.encode.image import image_encoders
+    from whence.encode.location import location_encoders
+    from whence.train.data import data_kinds
+    from whence.train.heads import MlpHead
+    from whence.train.recipe import load_recipe
+
+    words = shlex.split(line, comments=True)
+    given = program.commands["train"].make_context("train", words[2:])
+    changes = dict(text.split("=", 1) for text in given.params["changes"])
+    recipe = load_recipe(ROOT / words[2], changes)
+    head = recipe.image.name == "mlp_head"
+    for kind, component in (
+        (data_kinds().load(recipe.data.name), recipe.data),
+        (location_encoders().load(recipe.location.name), recipe.location),
+        (MlpHead if head else image_encoders().load(recipe.image.name), recipe.image),
+    ):
+        build(kind.CONFIG, component.settings, owner=component.name)

@@ -170,6 +170,14 @@ def test_mistakes_are_named(photos: Path, tmp_path: Path) -> None:
         build_tower("mobilenet", "")
 
 
+def test_a_tower_of_random_weights_is_told_of(caplog) -> None:
+    build_tower(*("mobilenet_v2", _TOWERS["mobilenet_v2"][0]))
+    assert "random weights" in caplog.text
+    caplog.clear()
+    build_tower("chipnet", _TOWERS["chipnet"][0])
+    assert not caplog.text
+
+
 def _recipe(root: Path, cache: Path, tower: str, **changes: str) -> Recipe:
     settings, length = _TOWERS[tower]
     table = {

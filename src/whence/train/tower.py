@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from typing import final
 
@@ -17,6 +18,9 @@ from whence.encode.image import image_encoders
 from whence.encode.image.types import ImageEncoder
 from whence.encode.preprocessing import Preprocessing
 from whence.samples.view import View
+
+_RANDOM = "random"
+_log = logging.getLogger(__name__)
 
 
 def build_tower(name: str, settings: str) -> ImageEncoder:
@@ -34,6 +38,8 @@ def build_tower(name: str, settings: str) -> ImageEncoder:
     if any(not equals for _, equals, _ in pairs):
         raise OptionError(f"Settings of the tower are key=value, separated by semicolons; received {settings!r}.")
     config: object = build(kind.CONFIG, {key.strip(): value.strip() for key, _, value in pairs}, owner=name)
+    if vars(config).get("weights") == _RANDOM:
+        _log.warning("The tower %s has random weights: its settings name trained ones by weights=…", name)
     tower = kind(config, torch.Generator().manual_seed(0)).eval()
     return tower.requires_grad_(False)
 
