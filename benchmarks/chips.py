@@ -29,6 +29,9 @@ RUNS = (
     "chips_geoclip:random", "chips_satclip:random", "chips_concept:random",
     "chips_geoclip:blocks", "chips_satclip:blocks", "chips_concept:blocks",
 )  # fmt: skip
+FINE = {"loss.sigma_km": "30", "location.degrees": "30", "loss.queue": "1024", "optimiser.epochs": "12"}
+"""On the random split neighbours are known, so that finer places pay: changes of the recipes with harmonics."""
+
 ABLATION = {
     "none": {"concepts.basis": "none"},
     "divergence": {"concepts.supervised_weight": "0"},
@@ -54,7 +57,8 @@ def one_run(name: str, split: str, draw: int, raster: str, folder: Path, changes
     from whence.train.recipe import load_recipe
     from whence.train.run import train_recipe
 
-    own = {"data.raster": raster, "data.split": split, "seed": str(draw), **changes}
+    fine = FINE if split == "random" and name != "chips_geoclip" else {}
+    own = {"data.raster": raster, "data.split": split, "seed": str(draw), **fine, **changes}
     recipe = load_recipe(RECIPES / f"{name}.toml", own)
     run = train_recipe(recipe, folder)
     measured: dict[str, Any] = {"recipe": name, "split": split, "draw": draw, "changes": changes, "threads": threads}
@@ -114,6 +118,7 @@ def probe(embed: Any, data: Any) -> dict[str, float]:
     """Ridge probes fitted on training places, their strength chosen on validation places, told on test places."""
     from whence.concepts.probes import linear_probe_classes, r2, ridge_probe
     from whence.earth.layers import layers
+    from whence.earth.outlines import outlines
 
     parts = [data.train.take(np.arange(min(PROBED, len(data.train)))), data.validation, data.test]
     x = [embed(part.lat_deg, part.lon_deg) for part in parts]
@@ -123,8 +128,12 @@ def probe(embed: Any, data: Any) -> dict[str, float]:
     y = [values[mask][:, None] for values, mask in zip(height, known, strict=True)]
     xs = [rows[mask] for rows, mask in zip(x, known, strict=True)]
     out["elevation_r2"] = float(r2(y[2], ridge_probe(xs[0], y[0], xs[1], y[1], xs[2]))[0])
-    for name in ("koppen_group", "country"):
-        classes = [layers().values(name, part.lat_deg, part.lon_deg) for part in parts]
+    tell = {
+        "koppen_group": lambda part: layers().values("koppen_group", part.lat_deg, part.lon_deg),
+        "country": lambda part: outlines().indices_at(part.lat_deg, part.lon_deg),
+    }
+    for name in tell:
+        classes = [tell[name](part) for part in parts]
         known = [values >= 0 for values in classes]
         y = [values[mask] for values, mask in zip(classes, known, strict=True)]
         xs = [rows[mask] for rows, mask in zip(x, known, strict=True)]
