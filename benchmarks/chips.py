@@ -29,7 +29,7 @@ RUNS = (
     "chips_geoclip:random", "chips_satclip:random", "chips_concept:random",
     "chips_geoclip:blocks", "chips_satclip:blocks", "chips_concept:blocks",
 )  # fmt: skip
-FINE = {"loss.sigma_km": "30", "location.degrees": "30", "loss.queue": "1024", "optimiser.epochs": "12"}
+FINE = {"loss.sigma_km": "30", "location.degrees": "30", "loss.queue": "1024", "optimiser.epochs": "10"}
 """On the random split neighbours are known, so that finer places pay: changes of the recipes with harmonics."""
 
 ABLATION = {
