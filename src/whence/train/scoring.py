@@ -20,8 +20,8 @@ from whence.train.data.types import Part, TrainingData
 from whence.train.feed import Feed
 from whence.train.losses import EARTH_RADIUS_KM
 
-TEMPERATURES = tuple(round(0.5 * 1.1**step, 3) for step in range(25))
-"""Tried for the one that makes held-out pictures likeliest: 0.5 to 4.9."""
+TEMPERATURES = tuple(round(0.1 * 1.1**step, 4) for step in range(40))
+"""Tried for the one that makes held-out pictures likeliest: 0.1 to 4.1."""
 
 MODE_KM = 300.0
 """Deviation of the kernel that smooths the belief for its mode."""
