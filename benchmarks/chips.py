@@ -100,7 +100,13 @@ def location_probes(run: Any) -> dict[str, dict[str, float]]:
     def trained(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
         return embedded_places(run.model, lat, lon)
 
-    return {"trained": probe(trained, run.data), "raw features": probe(raw_features(run), run.data)}
+    raw = raw_features(run)
+
+    def both(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+        return np.concatenate([trained(lat, lon), raw(lat, lon)], axis=1)
+
+    ways = {"trained": trained, "raw features": raw, "trained and raw": both}
+    return {name: probe(embed, run.data) for name, embed in ways.items()}
 
 
 def raw_features(run: Any) -> Any:
@@ -266,7 +272,7 @@ def table(out: Path) -> str:
     lines.append("|---|---|---|---|---|---|---|---|---|")
     for (split, recipe, changes), runs in sorted(groups.items()):
         name = recipe + (f" {changes}" if changes != "{}" else "")
-        for kind in ("trained", "raw features"):
+        for kind in ("trained", "raw features", "trained and raw"):
             probes = [run["probes"][kind] for run in runs]
             cells = [mean_of([p[key] for p in probes]) for key in ("elevation_r2", "koppen_group", "country")]
             if kind == "trained":
