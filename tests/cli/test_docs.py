@@ -87,6 +87,12 @@ def _part(heading):
     return CONFIGURATION.partition(heading)[2].partition("\n##")[0]
 
 
+def test_every_recipe_is_documented():
+    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    for recipe in (ROOT / "recipes").glob("*.toml"):
+        assert f"| `{recipe.stem}` |" in page, f"docs/training.md does not speak of {recipe.stem}"
+
+
 def _training_commands():
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         text = page.read_text(encoding="utf-8").replace("\\\n", " ")
