@@ -62,12 +62,24 @@ def uniform(rng: np.random.Generator, count: int) -> np.ndarray:
     return np.stack([np.degrees(np.arcsin(rng.uniform(-1, 1, count))), rng.uniform(-180, 180, count)], axis=1)
 
 
-def land_or_ocean(folder: Path, seed: int) -> Task:
+def evenly(rng: np.random.Generator, count: int) -> np.ndarray:
+    """Places of a Fibonacci lattice turned at random: as far from each other as so many can be, nearly."""
+    steps = np.arange(count) + 0.5
+    z, turn = 1 - 2 * steps / count, np.pi * (1 + 5**0.5) * steps
+    flat = np.sqrt(1 - z * z)
+    x, y, z = np.linalg.qr(rng.normal(size=(3, 3)))[0] @ np.stack([flat * np.cos(turn), flat * np.sin(turn), z])
+    return rng.permutation(np.stack([np.degrees(np.arcsin(z)), np.degrees(np.arctan2(y, x))], axis=1))
+
+
+def land_or_ocean(folder: Path, seed: int, even: bool = False) -> Task:
     """Land (with its lakes) or sea in the GSHHG mask of 1.25 arc minutes."""
     with np.load(folder / "landmask_1p25min.npz") as archive:
         bits = archive["land_bits"] | archive["lake_bits"]
         rows, columns = (int(side) for side in archive["shape"])
-    places = uniform(np.random.default_rng(seed), TRAIN + TEST)
+    rng = np.random.default_rng(seed)
+    places = uniform(rng, TRAIN + TEST)
+    if even:
+        places[:TRAIN] = evenly(rng, TRAIN)
     row = np.clip(((90 - places[:, 0]) / 180 * rows).astype(int), 0, rows - 1)
     column = np.clip(((places[:, 1] + 180) / 360 * columns).astype(int), 0, columns - 1)
     return split(places, {"land": (bits[row, column >> 3] >> (7 - (column & 7))) & 1}, {"land": 2})
@@ -234,7 +246,7 @@ def kernel(task: Task) -> tuple[Tensor, float]:
     return torch.stack([-found, found], dim=1), seconds
 
 
-def measured(seeds: list[int], folder: Path) -> dict[str, dict[str, list[float]]]:
+def measured(seeds: list[int], folder: Path, even: bool) -> dict[str, dict[str, list[float]]]:
     """Scores and seconds of every row, seed by seed."""
     rows: dict[str, dict[str, list[float]]] = {}
 
@@ -249,7 +261,7 @@ def measured(seeds: list[int], folder: Path) -> dict[str, dict[str, list[float]]
 
         published = load_published()
     for seed in seeds:
-        for task in (land_or_ocean(folder, seed), on_land(seed)):
+        for task in [land_or_ocean(folder, seed, even), *([] if even else [on_land(seed)])]:
             for shown, (name, settings, _, _) in ENCODERS.items():
                 add(f"{shown} | trained", task, trained(task, shown, seed))
                 kind = location_encoders().load(name)
@@ -287,6 +299,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3, help="how many draws of places")
     parser.add_argument("--first-seed", type=int, default=0, help="100 for choosing settings")
+    parser.add_argument("--even", action="store_true", help="land or ocean alone, learnt from evenly spaced places")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shared", type=Path, default=Path(os.environ.get("WHENCE_SHARED", "../shared")))
     parser.add_argument("--json", type=Path, help="also write all numbers here")
@@ -294,14 +307,15 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     seeds = list(range(arguments.first_seed, arguments.first_seed + arguments.seeds))
     began = time.perf_counter()
-    rows = measured(seeds, arguments.shared / "data" / "earth")
+    rows = measured(seeds, arguments.shared / "data" / "earth", arguments.even)
     about = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {arguments.threads} used",
         "torch": torch.__version__,
         "seeds": seeds,
         "land": "GSHHG land and lakes, 1.25 arc minutes",
-        "places": f"{TRAIN} to learn from; {TEST} tested, {TEST_ON_LAND} on land",
+        "learnt from": f"{TRAIN} places, {'evenly spaced' if arguments.even else 'random'}",
+        "tested on": f"{TEST} random places, {TEST_ON_LAND} on land",
         "seconds": round(time.perf_counter() - began),
     }
     print(table(rows))
