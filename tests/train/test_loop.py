@@ -108,8 +108,7 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(raster: Path, tmp_path:
     whole.run()
     stopped = Trainer(recipe, data, tmp_path)
     for _ in range(5):
-        stopped._one_step()
-        stopped.step += 1
+        stopped.take_step()
     stopped._save()
     resumed = Trainer(recipe, data, tmp_path)
     resumed.run()
@@ -150,7 +149,7 @@ def test_the_queue_holds_real_places_and_then_those_seen_last(raster: Path) -> N
     seen = {tuple(row) for row in trainer.feed.lat_lon_deg.tolist()}
     assert all(tuple(row) in seen for row in trainer.queue.tolist())
     rows = trainer.feed.rows(recipe.seed, 0, recipe.optimiser.batch)
-    trainer._one_step()
+    trainer.take_step()
     assert torch.equal(trainer.queue[: len(rows)], trainer.feed.lat_lon_deg[rows])
     assert trainer.memory is not None
     assert trainer.memory.shape == (128, 16)
@@ -169,6 +168,20 @@ def test_schedules(raster: Path) -> None:
     published = Trainer(_recipe(raster, optimiser__schedule="geoclip"), data)
     published.step = 3 * published.steps_per_epoch
     assert published.rate() == pytest.approx(0.87**3)
+
+
+def test_places_may_learn_at_a_rate_of_their_own(raster: Path) -> None:
+    data = load_data(_recipe(raster))
+    still = Trainer(_recipe(raster, optimiser__location_learning_rate="1e-12", optimiser__weight_decay="0"), data)
+    before = {name: value.clone() for name, value in still.model.state_dict().items()}
+    for _ in range(3):
+        still.take_step()
+    after = still.model.state_dict()
+    moved = {
+        name: float((after[name] - value).abs().max()) for name, value in before.items() if value.is_floating_point()
+    }
+    assert max(change for name, change in moved.items() if name.startswith("location.")) < 1e-8
+    assert moved["image.head.weight"] > 1e-4
 
 
 def test_lengths_that_do_not_fit_are_named(raster: Path) -> None:

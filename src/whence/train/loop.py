@@ -21,11 +21,11 @@ from whence.train.feed import Feed, generator_of
 from whence.train.model import AlignmentLoss, build_alignment, trained_bank
 from whence.train.recipe import Recipe
 from whence.train.scoring import median_error_km
+from whence.train.weights import Swapped, follow, parameter_groups, rate
 
 Report = Callable[[int, int, str], None]
 """Called with the steps done, the steps in all, and what to say."""
 
-_GEOCLIP_GAMMA = 0.87
 _EVERYWHERE = 100_000
 
 
@@ -58,9 +58,7 @@ class Trainer:
         processes = self.accelerator.num_processes
         self.steps_per_epoch = max(1, len(self.feed) // (o.batch * processes))
         self.total_steps = max(1, round(o.epochs * self.steps_per_epoch))
-        decayed = [p for p in model.parameters() if p.requires_grad and p.ndim > 1]
-        others = [p for p in model.parameters() if p.requires_grad and p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": o.weight_decay}, {"params": others, "weight_decay": 0.0}]
+        groups = parameter_groups(model, o)
         optimiser = torch.optim.AdamW(groups, lr=o.learning_rate, fused=True)
         self.model = model
         self.loss, self.optimiser = self.accelerator.prepare(AlignmentLoss(model, recipe), optimiser)
@@ -80,8 +78,7 @@ class Trainer:
         saved, every = time.monotonic(), max(1, round(o.validate_every * self.steps_per_epoch))
         board = self._board()
         while self.step < self.total_steps:
-            parts = self._one_step()
-            self.step += 1
+            parts = self.take_step()
             if self.step % 20 == 0 or self.step == self.total_steps:
                 said = {name: float(value) for name, value in parts.items()}
                 report(self.step, self.total_steps, " ".join(f"{name} {value:.3f}" for name, value in said.items()))
@@ -101,7 +98,8 @@ class Trainer:
         if board is not None:
             board.close()
 
-    def _one_step(self) -> dict[str, Tensor]:
+    def take_step(self) -> dict[str, Tensor]:
+        """Take one step and return its losses by name; `run` takes all."""
         o, seed, rank = self.recipe.optimiser, self.recipe.seed, self.accelerator.process_index
         rows = self.feed.rows(seed, self.step * self.accelerator.num_processes + rank, o.batch)
         drawn = generator_of(seed, self.step * self.accelerator.num_processes + rank, 2)
@@ -113,7 +111,7 @@ class Trainer:
                 more = torch.randint(0, len(pool_deg), (self.recipe.concepts.places,), generator=drawn)
                 further, truths = pool_deg[more], torch.cat([truths, pool_truths[more]])
         for group in self.optimiser.param_groups:
-            group["lr"] = o.learning_rate * self.rate()
+            group["lr"] = group["peak"] * self.rate()
         device = self.accelerator.device
         inputs, places = self.feed.batch(rows, drawn), self.feed.lat_lon_deg[rows]
         arguments = (t.to(device) if t is not None else None for t in (inputs, places, self.queue, truths, further))
@@ -128,20 +126,13 @@ class Trainer:
         self.optimiser.step()
         self._push(self.accelerator.gather(places.to(device)), self.accelerator.gather(embedded))
         if self.average is not None:
-            self._follow(self.average, min(o.ema, (1 + self.step) / (10 + self.step)))
+            follow(self.average, self.model, min(o.ema, (1 + self.step) / (10 + self.step)))
+        self.step += 1
         return {name: part.detach() for name, part in parts.items()}
 
     def rate(self) -> float:
-        """Factor on the learning rate at this step."""
-        o = self.recipe.optimiser
-        if o.schedule == "constant":
-            return 1.0
-        if o.schedule == "geoclip":
-            return _GEOCLIP_GAMMA ** (self.step // self.steps_per_epoch)
-        rising = max(1, round(o.warmup * self.total_steps))
-        if self.step < rising:
-            return (self.step + 1) / rising
-        return 0.5 * (1 + math.cos(math.pi * (self.step - rising) / max(1, self.total_steps - rising)))
+        """Factor on the learning rates at this step."""
+        return rate(self.recipe.optimiser, self.step, self.total_steps, self.steps_per_epoch)
 
     # ------------------------------------------------------------------------------------------- its state
 
@@ -166,13 +157,6 @@ class Trainer:
             self.memory = torch.cat([embedded, self.memory])[:length]
         self.queue = torch.cat([places.cpu(), self.queue])[:length]
 
-    def _follow(self, average: dict[str, Tensor], decay: float) -> None:
-        for name, value in self.model.state_dict().items():
-            if value.dtype.is_floating_point:
-                average[name].lerp_(value, 1 - decay)
-            else:
-                average[name].copy_(value)
-
     def _validate(self, board: Any) -> None:
         with self.averaged():
             error = median_error_km(self.model, self.data.validation, self.data)
@@ -187,7 +171,7 @@ class Trainer:
 
     def averaged(self) -> Any:
         """Context in which the model has the running mean of its weights, if one is kept."""
-        return nullcontext() if self.average is None else _Swapped(self.model, self.average)
+        return nullcontext() if self.average is None else Swapped(self.model, self.average)
 
     def _finish(self) -> None:
         kept = self.best_state if self.recipe.optimiser.patience and self.best_state is not None else self.average
@@ -210,18 +194,3 @@ class Trainer:
         found = read_checkpoint(self.folder, self.recipe) if self.folder is not None else None
         if found is not None:
             found.restore(self)
-
-
-@final
-class _Swapped:
-    """Gives a model other weights for a while."""
-
-    def __init__(self, model: torch.nn.Module, other: dict[str, Tensor]) -> None:
-        self.model, self.other = model, other
-
-    def __enter__(self) -> None:
-        self.own = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
-        self.model.load_state_dict(self.other)
-
-    def __exit__(self, *_: object) -> None:
-        self.model.load_state_dict(self.own)
