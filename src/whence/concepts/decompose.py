@@ -31,6 +31,9 @@ from whence.core.errors import OptionError
 _TOLERANCE = 1e-10
 """How far below the penalty a concept's correlation with the remainder may stay, for unit vectors."""
 
+_RIDGE = 1e-11
+"""Added to the concepts' products, so that more concepts than dimensions have one optimum."""
+
 
 @dataclass(frozen=True)
 class Config:
@@ -172,7 +175,7 @@ def decompose_many(
     _check(x, rows)
     strengths = np.zeros((len(x), len(rows)))
     if len(rows):
-        gram, correlation = rows @ rows.T, x @ rows.T
+        gram, correlation = rows @ rows.T + _RIDGE * np.eye(len(rows)), x @ rows.T
         penalty = config.sparsity * np.maximum(correlation.max(axis=1, initial=0.0), 0.0)
         for i, gain in enumerate(correlation - penalty[:, None]):
             strengths[i] = _solve(gram, gain, config.max_iterations)
