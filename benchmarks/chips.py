@@ -46,7 +46,7 @@ ABLATION = {
 
 PROBED = 8_000
 DELETED = 5
-BELIEF_PLACES = 5_000
+DELETED_CHIPS, BELIEF_PLACES = 1_000, 5_000
 
 
 def one_run(name: str, split: str, draw: int, raster: str, folder: Path, changes: dict[str, str], threads: int) -> None:
@@ -166,7 +166,7 @@ def concept_scores(run: Any) -> dict[str, Any]:
     basis = run.model.basis().detach().numpy()
     with_ridge = concept_auc(x @ basis.T, truths, against=told)
     out |= {"auc": concept_auc(x @ basis.T, truths).mean, "auc_over_own_ridge": with_ridge.mean}
-    return out | deletion(run, x, basis) | concept_retrieval(run, x, basis)
+    return out | deletion(run, x[:DELETED_CHIPS], basis) | concept_retrieval(run, x, basis)
 
 
 def deletion(run: Any, x: np.ndarray, basis: np.ndarray) -> dict[str, float]:
