@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 THRESHOLDS_KM = (25.0, 200.0, 750.0, 2500.0)
 """Distances within which answers are counted."""
 
+_SHOWN = 512
 _RECIPE, _SCORES = "recipe.json", "scores.json"
 
 
@@ -224,7 +225,7 @@ def _served_image(run: Run) -> tuple[Any, Float[np.ndarray, "n 3 h w"] | None]:
     if run.data.tower is not None:
         return TowerWithHead(run.data.tower, run.model.image), None
     encoder: Any = run.model.image
-    return encoder, encoder.preprocessing.normalise(run.data.validation.inputs[:64])
+    return encoder, encoder.preprocessing.normalise(run.data.validation.inputs[:_SHOWN])
 
 
 def _concepts_of(run: Run) -> tuple[Float[np.ndarray, "k d"], Float[np.ndarray, "k 2"], dict[str, Any]]:
