@@ -85,7 +85,7 @@ def test_the_answer_is_where_the_picture_is_from(bundles):
         claims = source(bundles).read(query(place))
         mode = total(claims).mode()
         assert distance_km(mode.lat_deg, mode.lon_deg, *place) < 450.0  # cells of order 4 are 407 km across
-        assert [claim.kind for claim in claims[-1:]] == ["beyond the concepts"]
+        assert [claim.kind for claim in claims[-1:]] == ["remainder beyond the concepts"]
         assert total(claims).partition.orders.max() == 4
 
 
@@ -129,7 +129,7 @@ def test_concepts_are_told_with_strength_and_probability(bundles):
     x = reader._model.embed_views(query(place).views)[0]
     found = decompose(x, reader._model.basis, config=reader_config(0.05))
     names = [bank()[made_bundles.IDS[row]].name() for row in found.active]
-    assert [claim.kind for claim in claims] == ["concept", "other concepts", "beyond the concepts"]
+    assert [claim.kind for claim in claims] == ["concept", "other concepts", "remainder beyond the concepts"]
     assert any(claims[0].read.startswith(f"{name}: strength ") for name in names)
     for name in names:
         assert name in claims[0].read + claims[1].read
@@ -303,7 +303,7 @@ def test_locate_and_contrast_end_to_end(bundles):
     assert entry.failure is None
     kinds = [claim.claim.kind for claim in entry.claims]
     assert kinds.count("concept") >= 2
-    assert "beyond the concepts" in kinds
+    assert "remainder beyond the concepts" in kinds
     found = whence.contrast(estimate, (40.0, 10.0), (-20.0, 130.0))
     assert found.prior_bits + sum(item.bits for item in found.items) == pytest.approx(found.total_bits, abs=1e-9)
     assert {item.kind for item in found.items} == set(kinds)

@@ -67,7 +67,7 @@ class Teller:
         share = float(np.linalg.norm(changed.residual))
         out.append(
             self._claim(
-                "beyond the concepts" if self._bank else "picture and place",
+                "remainder beyond the concepts" if self._bank else "picture and place",
                 f"{share:.0%} of the picture's embedding is explained by no concept"
                 if self._bank
                 else "the whole picture",
