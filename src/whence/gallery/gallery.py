@@ -39,7 +39,7 @@ GALLERY_SCHEMA = 1
 
 HEADER = "gallery.json"
 MAX_BYTES = 2**31 - 1
-"""Most bytes of codes: two million places of length 1,000."""
+"""Most bytes of codes: four million places of length 512."""
 
 _ROWS_AT_ONCE = 8192
 _QUERIES_AT_ONCE = 8
