@@ -21,11 +21,15 @@ $(VENV)/.core: $(BIN)/python pyproject.toml constraints.txt
 	$(PIP) install --quiet -c constraints.txt -e .
 	@touch $@
 
+$(VENV)/.demo: $(VENV)/.core
+	$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
 $(VENV)/.dev: $(VENV)/.core
 	$(PIP) install --quiet -c constraints.txt -e '.[dev,train,towers]'
 	@touch $@
 
-demo: $(if $(PHOTO),$(VENV)/.core,$(VENV)/.dev)  ## locate the example pictures, or PHOTO=…, into out/
+demo: $(if $(PHOTO),$(VENV)/.core,$(VENV)/.demo)  ## locate the example pictures, or PHOTO=…, into out/
 	$(if $(PHOTO),,$(BIN)/python examples/make_pictures.py $(OUT)/pictures)
 	$(BIN)/whence locate $(if $(PHOTO),'$(PHOTO)',$(OUT)/pictures) --report $(OUT)/report --json $(OUT)/results.jsonl --overwrite
 	@echo "Open $(OUT)/report/index.html in a browser."
