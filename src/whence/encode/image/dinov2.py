@@ -11,12 +11,10 @@ from torch import Tensor
 
 from whence.core.errors import unknown_name
 from whence.encode.card import ModelCard
-from whence.encode.hub import RANDOM, Origin, drawn_from, load_tower, processor_values, transformers
+from whence.encode.hub import RANDOM, transformers
 from whence.encode.image.types import ImageEncoder
 from whence.encode.preprocessing import Preprocessing
-from whence.encode.processors import preprocessing_of
-
-POOLINGS = ("class", "class_and_mean")
+from whence.encode.vision import POOLINGS, imagenet_preprocessing, pooled, vision_tower
 
 
 @dataclass(frozen=True)
@@ -62,32 +60,22 @@ class Dinov2(ImageEncoder):
     def __init__(self, config: Config, generator: torch.Generator | None = None) -> None:
         super().__init__(config, generator)
         self.config = config
-        kind = transformers().Dinov2Model
-        if config.weights == RANDOM:
-            with drawn_from(generator):
-                self.tower = kind(
-                    transformers().Dinov2Config(
-                        image_size=config.image_px,
-                        patch_size=config.patch_px,
-                        hidden_size=config.width,
-                        num_hidden_layers=config.layers,
-                        num_attention_heads=config.heads,
-                        use_mask_token=False,
-                    )
-                ).eval()
-            self.preprocessing = _preprocessing(config.image_px, round(config.image_px * 256 / 224))
-        else:
-            origin = Origin(config.weights, config.download, config.revision)
-            self.tower = load_tower(kind, origin)
-            self.preprocessing = preprocessing_of(processor_values(origin), default=_preprocessing(224, 256))
+        package = transformers()
+        self.tower, self.preprocessing = vision_tower(
+            package.Dinov2Model,
+            package.Dinov2Config,
+            config,
+            generator,
+            _preprocessing,
+            usual_px=224,
+            use_mask_token=False,
+        )
         self.dim = int(self.tower.config.hidden_size) * (2 if config.pooling == "class_and_mean" else 1)
 
     def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
         """Embed preprocessed pictures; not normalised."""
         tokens: Tensor = self.tower(pixel_values=pixels).last_hidden_state
-        if self.config.pooling == "class":
-            return tokens[:, 0]
-        return torch.cat([tokens[:, 0], tokens[:, 1:].mean(dim=1)], dim=1)
+        return pooled(tokens, self.config.pooling)
 
     @classmethod
     def tiny(cls, seed: int = 0) -> Self:
@@ -96,17 +84,6 @@ class Dinov2(ImageEncoder):
         return cls(config, torch.Generator().manual_seed(seed))
 
 
-def _preprocessing(crop_px: int, resize_px: int) -> Preprocessing:
-    """DINOv2's own: shorter side, centre, bicubic, means and deviations of ImageNet."""
-    return Preprocessing(
-        crop_px=crop_px,
-        resize_px=resize_px,
-        resize="shortest",
-        filter="bicubic",
-        mean_r=0.485,
-        mean_g=0.456,
-        mean_b=0.406,
-        deviation_r=0.229,
-        deviation_g=0.224,
-        deviation_b=0.225,
-    )
+def _preprocessing(side_px: int) -> Preprocessing:
+    """DINOv2's own: shorter side, centre, bicubic."""
+    return imagenet_preprocessing(side_px, round(side_px * 256 / 224), "shortest", "bicubic")

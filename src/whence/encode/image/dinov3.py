@@ -11,12 +11,10 @@ from torch import Tensor
 
 from whence.core.errors import unknown_name
 from whence.encode.card import ModelCard
-from whence.encode.hub import RANDOM, Origin, drawn_from, load_tower, processor_values, transformers
+from whence.encode.hub import RANDOM, transformers
 from whence.encode.image.types import ImageEncoder
 from whence.encode.preprocessing import Preprocessing
-from whence.encode.processors import preprocessing_of
-
-POOLINGS = ("class", "class_and_mean")
+from whence.encode.vision import POOLINGS, imagenet_preprocessing, pooled, vision_tower
 
 
 @dataclass(frozen=True)
@@ -64,36 +62,22 @@ class Dinov3(ImageEncoder):
     def __init__(self, config: Config, generator: torch.Generator | None = None) -> None:
         super().__init__(config, generator)
         self.config = config
-        kind = transformers().DINOv3ViTModel
-        if config.weights == RANDOM:
-            with drawn_from(generator):
-                self.tower = kind(
-                    transformers().DINOv3ViTConfig(
-                        image_size=config.image_px,
-                        patch_size=config.patch_px,
-                        hidden_size=config.width,
-                        intermediate_size=4 * config.width,
-                        num_hidden_layers=config.layers,
-                        num_attention_heads=config.heads,
-                        num_register_tokens=config.registers,
-                    )
-                ).eval()
-            self.preprocessing = _preprocessing(config.image_px)
-        else:
-            origin = Origin(config.weights, config.download, config.revision)
-            self.tower = load_tower(kind, origin)
-            self.preprocessing = preprocessing_of(
-                processor_values(origin), default=_preprocessing(self.tower.config.image_size)
-            )
+        package = transformers()
+        self.tower, self.preprocessing = vision_tower(
+            package.DINOv3ViTModel,
+            package.DINOv3ViTConfig,
+            config,
+            generator,
+            _preprocessing,
+            intermediate_size=4 * config.width,
+            num_register_tokens=config.registers,
+        )
         self.dim = int(self.tower.config.hidden_size) * (2 if config.pooling == "class_and_mean" else 1)
 
     def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
         """Embed preprocessed pictures; not normalised."""
         tokens: Tensor = self.tower(pixel_values=pixels).last_hidden_state
-        if self.config.pooling == "class":
-            return tokens[:, 0]
-        first = 1 + int(self.tower.config.num_register_tokens)
-        return torch.cat([tokens[:, 0], tokens[:, first:].mean(dim=1)], dim=1)
+        return pooled(tokens, self.config.pooling, 1 + int(self.tower.config.num_register_tokens))
 
     @classmethod
     def tiny(cls, seed: int = 0) -> Self:
@@ -103,16 +87,5 @@ class Dinov3(ImageEncoder):
 
 
 def _preprocessing(side_px: int) -> Preprocessing:
-    """DINOv3's own: both sides squashed, bilinear, means and deviations of ImageNet."""
-    return Preprocessing(
-        crop_px=side_px,
-        resize_px=side_px,
-        resize="squash",
-        filter="bilinear",
-        mean_r=0.485,
-        mean_g=0.456,
-        mean_b=0.406,
-        deviation_r=0.229,
-        deviation_g=0.224,
-        deviation_b=0.225,
-    )
+    """DINOv3's own: both sides squashed, bilinear."""
+    return imagenet_preprocessing(side_px, side_px, "squash", "bilinear")

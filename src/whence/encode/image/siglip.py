@@ -10,10 +10,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from whence.encode.card import ModelCard
-from whence.encode.hub import RANDOM, Origin, drawn_from, load_tower, processor_values, transformers
+from whence.encode.hub import RANDOM, transformers
 from whence.encode.image.types import ImageEncoder
 from whence.encode.preprocessing import Preprocessing
-from whence.encode.processors import preprocessing_of
+from whence.encode.vision import vision_tower
 
 
 @dataclass(frozen=True)
@@ -52,26 +52,15 @@ class Siglip(ImageEncoder):
 
     def __init__(self, config: Config, generator: torch.Generator | None = None) -> None:
         super().__init__(config, generator)
-        kind = transformers().SiglipVisionModel
-        if config.weights == RANDOM:
-            with drawn_from(generator):
-                self.tower = kind(
-                    transformers().SiglipVisionConfig(
-                        image_size=config.image_px,
-                        patch_size=config.patch_px,
-                        hidden_size=config.width,
-                        intermediate_size=4 * config.width,
-                        num_hidden_layers=config.layers,
-                        num_attention_heads=config.heads,
-                    )
-                ).eval()
-            self.preprocessing = _preprocessing(config.image_px)
-        else:
-            origin = Origin(config.weights, config.download, config.revision)
-            self.tower = load_tower(kind, origin)
-            self.preprocessing = preprocessing_of(
-                processor_values(origin), default=_preprocessing(self.tower.config.image_size)
-            )
+        package = transformers()
+        self.tower, self.preprocessing = vision_tower(
+            package.SiglipVisionModel,
+            package.SiglipVisionConfig,
+            config,
+            generator,
+            _preprocessing,
+            intermediate_size=4 * config.width,
+        )
         self.dim = int(self.tower.config.hidden_size)
 
     def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
