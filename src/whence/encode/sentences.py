@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 from whence.core.errors import OptionError
 from whence.core.optional import optional_import
+from whence.encode.hub import RANDOM, Origin, drawn_from, load_tokenizer, load_tower
 
 _BATCH = 64
+
+
+@runtime_checkable
+class TextConfig(Protocol):
+    """Settings that every text transformer of the hub has."""
+
+    @property
+    def weights(self) -> str:
+        """Name on the hub, a folder, or random."""
+
+    @property
+    def download(self) -> bool:
+        """Whether the hub may be asked."""
+
+    @property
+    def revision(self) -> str:
+        """Of the hub's repository."""
+
+    @property
+    def seed(self) -> int:
+        """Of random weights."""
 
 
 def embed_texts(
@@ -40,6 +62,39 @@ def embed_texts(
         out[rows] = step([texts[i] for i in rows])
     lengths = np.linalg.norm(out, axis=1, keepdims=True)
     return out / np.maximum(lengths, np.finfo(np.float32).tiny)
+
+
+def text_tower(model: Any, shape: Any, config: TextConfig, max_tokens: int, **sizes: object) -> tuple[Any, Any]:
+    """Draw or load a text transformer with its tokenizer.
+
+    Args:
+        model: its class in ``transformers``.
+        shape: the class of its configuration.
+        config: which weights; random ones are tiny, on bytes.
+        max_tokens: that random weights read of each text.
+        sizes: further settings of ``shape`` for random weights.
+
+    Raises:
+        ArtifactError: see `whence.encode.hub.load_tower`.
+    """
+    if config.weights != RANDOM:
+        origin = Origin(config.weights, config.download, config.revision)
+        return load_tower(model, origin), load_tokenizer(origin)
+    torch = optional_import("torch", extra="towers", purpose="embed texts")
+    tokenizer = byte_tokenizer(max_tokens)
+    drawn = shape(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        **sizes,
+    )
+    with drawn_from(torch.Generator().manual_seed(config.seed)):
+        return model(drawn).eval(), tokenizer
 
 
 def byte_tokenizer(max_tokens: int) -> Any:

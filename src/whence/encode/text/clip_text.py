@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 from whence.core.optional import optional_import
 from whence.encode.card import ModelCard
-from whence.encode.hub import RANDOM, Origin, drawn_from, load_tokenizer, load_tower, transformers
-from whence.encode.sentences import byte_tokenizer, embed_texts
+from whence.encode.hub import RANDOM, transformers
+from whence.encode.sentences import embed_texts, text_tower
 from whence.encode.text.types import TextEncoder
 
 
@@ -44,12 +44,10 @@ class ClipText(TextEncoder):
     )
 
     def __init__(self, config: Config) -> None:
-        if config.weights == RANDOM:
-            self._model, self._tokenizer = _random(config.seed)
-        else:
-            origin = Origin(config.weights, config.download, config.revision)
-            self._model = load_tower(transformers().CLIPTextModelWithProjection, origin)
-            self._tokenizer = load_tokenizer(origin)
+        package = transformers()
+        self._model, self._tokenizer = text_tower(
+            package.CLIPTextModelWithProjection, package.CLIPTextConfig, config, 77, projection_dim=16
+        )
         self.dim = int(self._model.config.projection_dim)
 
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "n dim"]:
@@ -74,23 +72,3 @@ class ClipText(TextEncoder):
                 input_ids=words["input_ids"], attention_mask=words["attention_mask"]
             ).text_embeds.numpy()
         return found
-
-
-def _random(seed: int) -> tuple[Any, Any]:
-    torch: Any = optional_import("torch", extra="towers", purpose="embed texts")
-    tokenizer = byte_tokenizer(77)
-    with drawn_from(torch.Generator().manual_seed(seed)):
-        model = transformers().CLIPTextModelWithProjection(
-            transformers().CLIPTextConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                projection_dim=16,
-                pad_token_id=tokenizer.pad_token_id,
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-            )
-        )
-    return model.eval(), tokenizer

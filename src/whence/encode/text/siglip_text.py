@@ -11,8 +11,8 @@ from jaxtyping import Float
 
 from whence.core.optional import optional_import
 from whence.encode.card import ModelCard
-from whence.encode.hub import RANDOM, Origin, drawn_from, load_tokenizer, load_tower, transformers
-from whence.encode.sentences import byte_tokenizer, embed_texts
+from whence.encode.hub import RANDOM, transformers
+from whence.encode.sentences import embed_texts, text_tower
 from whence.encode.text.types import TextEncoder
 
 
@@ -43,12 +43,10 @@ class SiglipText(TextEncoder):
     )
 
     def __init__(self, config: Config) -> None:
-        if config.weights == RANDOM:
-            self._model, self._tokenizer = _random(config.seed)
-        else:
-            origin = Origin(config.weights, config.download, config.revision)
-            self._model = load_tower(transformers().SiglipTextModel, origin)
-            self._tokenizer = load_tokenizer(origin)
+        package = transformers()
+        self._model, self._tokenizer = text_tower(
+            package.SiglipTextModel, package.SiglipTextConfig, config, 64, projection_size=16
+        )
         self.dim = int(self._model.config.projection_size)
 
     def encode(self, texts: Sequence[str]) -> Float[np.ndarray, "n dim"]:
@@ -72,23 +70,3 @@ class SiglipText(TextEncoder):
         with torch.inference_mode():
             found: np.ndarray = self._model(input_ids=words["input_ids"]).pooler_output.numpy()
         return found
-
-
-def _random(seed: int) -> tuple[Any, Any]:
-    torch: Any = optional_import("torch", extra="towers", purpose="embed texts")
-    tokenizer = byte_tokenizer(64)
-    with drawn_from(torch.Generator().manual_seed(seed)):
-        model = transformers().SiglipTextModel(
-            transformers().SiglipTextConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=2,
-                num_attention_heads=2,
-                projection_size=16,
-                pad_token_id=tokenizer.pad_token_id,
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-            )
-        )
-    return model.eval(), tokenizer
