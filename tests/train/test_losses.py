@@ -9,6 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra train is not installed")
 
 from whence.train.losses import (  # noqa: E402
+    alike_weights,
     concept_divergence,
     grounded_concepts,
     image_to_place,
@@ -81,3 +82,22 @@ def test_unknown_truths_teach_nothing() -> None:
     loss.backward()
     assert logits.grad is not None
     assert logits.grad[1, 1] == 0.0
+
+
+def test_weights_of_one_leave_the_contrast_as_it_is() -> None:
+    unit = torch.eye(3)
+    plain = image_to_place(unit, unit, torch.tensor(2.0), smoothing=0.1)
+    weighted = image_to_place(unit, unit, torch.tensor(2.0), smoothing=0.1, log_weights=torch.zeros(3, 3))
+    assert weighted.item() == pytest.approx(plain.item())
+    soft = image_to_place(unit, unit, torch.tensor(2.0), targets=torch.eye(3), log_weights=torch.zeros(3, 3))
+    assert soft.item() == pytest.approx(image_to_place(unit, unit, torch.tensor(2.0)).item())
+
+
+def test_places_with_the_same_concepts_are_the_harder_negatives() -> None:
+    concepts = torch.tensor([[4.0, -4.0], [-4.0, 4.0], [4.0, -4.0], [-4.0, 4.0]])
+    log_weights = alike_weights(concepts, 2, 3.0)
+    assert log_weights[0, 2] > log_weights[0, 3]
+    assert log_weights[1, 3] > log_weights[1, 2]
+    assert log_weights.diagonal().abs().max() == 0.0
+    of_negatives = log_weights.exp().sum(1) - 1
+    torch.testing.assert_close(of_negatives / 3, torch.ones(2))

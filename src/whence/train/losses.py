@@ -40,6 +40,7 @@ def image_to_place(
     scale: Tensor,
     targets: Float[Tensor, "n m"] | None = None,
     smoothing: float = 0.0,
+    log_weights: Float[Tensor, "n m"] | None = None,
 ) -> Tensor:
     """InfoNCE from pictures to places (van den Oord et al. 2018, arXiv:1807.03748).
 
@@ -49,11 +50,37 @@ def image_to_place(
         scale: factor on the cosines.
         targets: distribution over the places; the true one alone if not given.
         smoothing: share of the target spread over all places, without ``targets``.
+        log_weights: how much more each place counts among the negatives (Robinson et al. 2021, arXiv:2010.04592).
     """
     logits = scale * images @ places.T
-    if targets is None:
+    if targets is None and log_weights is None:
         return cross_entropy(logits, torch.arange(len(images), device=logits.device), label_smoothing=smoothing)
-    return -(targets * log_softmax(logits, dim=1)).sum(1).mean()
+    if targets is None:
+        targets = torch.full_like(logits, smoothing / logits.shape[1])
+        targets.diagonal().add_(1 - smoothing)
+    if log_weights is None:
+        return -(targets * log_softmax(logits, dim=1)).sum(1).mean()
+    return (torch.logsumexp(logits + log_weights, dim=1) - (targets * logits).sum(1)).mean()
+
+
+def alike_weights(concepts: Float[Tensor, "m k"], n: int, strength: float) -> Float[Tensor, "n m"]:
+    """Log-weights of negatives by how alike their concepts are to those of each picture's own place.
+
+    The weight is ``exp(strength · r)`` with the correlation ``r`` of the two places' concept probabilities over the
+    concepts, and a mean of 1 over the negatives of each picture, its own place left at 1.
+
+    Args:
+        concepts: logits of the concepts at all places, those of the pictures first.
+        n: number of pictures.
+        strength: 0 weighs all alike.
+    """
+    with torch.no_grad():
+        chances = torch.sigmoid(concepts)
+        centred = torch.nn.functional.normalize(chances - chances.mean(0), dim=1)
+        weights = strength * centred[:n] @ centred.T
+        own = torch.eye(n, len(concepts), dtype=torch.bool, device=concepts.device)
+        weights = weights - torch.logsumexp(weights.masked_fill(own, -math.inf), dim=1, keepdim=True)
+        return (weights + math.log(len(concepts) - 1)).masked_fill(own, 0.0)
 
 
 def place_to_image(

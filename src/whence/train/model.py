@@ -19,7 +19,14 @@ from whence.encode.location import location_encoders
 from whence.train.data.types import Part
 from whence.train.heads import Config as HeadConfig
 from whence.train.heads import MlpHead
-from whence.train.losses import concept_divergence, grounded_concepts, image_to_place, place_targets, place_to_image
+from whence.train.losses import (
+    alike_weights,
+    concept_divergence,
+    grounded_concepts,
+    image_to_place,
+    place_targets,
+    place_to_image,
+)
 from whence.train.recipe import Component, Recipe
 
 _PROTOTYPE_PLACES = 20_000
@@ -175,7 +182,10 @@ class AlignmentLoss(nn.Module):
         targets = None
         if loss.sigma_km > 0:
             targets = place_targets(lat_lon_deg, torch.cat([lat_lon_deg, queue_deg]), loss.sigma_km)
-        parts = {"contrast": image_to_place(images, places, model.logit_scale, targets, loss.smoothing)}
+        weights = None
+        if model.basis is not None and concepts.hard_negatives:
+            weights = alike_weights(model.basis.logits(places @ model.basis().T), n, concepts.hard_negatives)
+        parts = {"contrast": image_to_place(images, places, model.logit_scale, targets, loss.smoothing, weights)}
         if loss.symmetric:
             back = None if targets is None else place_targets(lat_lon_deg, lat_lon_deg, loss.sigma_km)
             parts["back"] = place_to_image(images, places[:n], model.logit_scale, back)

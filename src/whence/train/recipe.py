@@ -63,6 +63,8 @@ class Concepts:
     "Whether the basis is learned (delta) or stays where it started."
     places: int = 0
     "Further places per step that grounded supervision uses without pictures."
+    hard_negatives: float = 0.0
+    "How much more places with the same concepts count as negatives: a weight of exp(this × correlation)."
     everywhere: bool = False
     "Draw these anywhere on land instead of among training places: layers are known where no picture was taken."
 
