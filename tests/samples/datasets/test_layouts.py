@@ -1,6 +1,7 @@
 """What is particular to one data set: other published layouts, exchanged headers, empty patches."""
 
 import csv
+import json
 import shutil
 from io import BytesIO
 
@@ -9,6 +10,10 @@ from PIL import TiffImagePlugin
 
 from whence.core.errors import InputError
 from whence.samples.datasets import miniature
+from whence.samples.datasets.earthwhere import EarthWhere
+from whence.samples.datasets.geochain import GeoChain
+from whence.samples.datasets.geocomp import GeoComp
+from whence.samples.datasets.im2gps import Im2Gps
 from whence.samples.datasets.im2gps3k import Im2Gps3k
 from whence.samples.datasets.mp16 import Mp16
 from whence.samples.datasets.osv5m import Osv5m
@@ -102,6 +107,77 @@ def test_s2_100k_leaves_out_patches_without_data(tmp_path):
     file.seek(tags.next)
     tags.load(file)
     assert (tags[256], tags[257], tags[277], set(tags[258])) == (32, 32, 12, {16})
+
+
+def test_im2gps_takes_the_author_from_the_end_of_the_name(tmp_path):
+    root = Im2Gps.make_miniature(tmp_path)
+    assert {sample.group for sample in Im2Gps(root)} == {f"{i:08d}@N00" for i in range(3)}
+    rewrite(  # as published: in the names that begin with a place AUTHOR holds hash, server and author
+        root / "im2gps_places365.csv",
+        lambda rows: [rows[0], *([row[0], f"9f05b2251e_1292_{row[1]}", *row[2:]] for row in rows[1:])],
+    )
+    assert {sample.group for sample in Im2Gps(root)} == {f"{i:08d}@N00" for i in range(3)}
+
+
+def test_geocomp_by_the_records_of_games(tmp_path):
+    arrow = pytest.importorskip("pyarrow", reason="the extra scale is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    root = GeoComp.make_miniature(tmp_path)
+    listed = list(GeoComp(root, "all"))
+    assert len(listed) == 6
+    assert len(list(GeoComp(root))) == 5
+    (root / "panoids_with_coords.csv").unlink()
+    rounds = [
+        {"panoId": item.path.stem, "lat": item.lat_deg, "lng": item.lon_deg, "nation": item.attributes["nation"]}
+        for item in listed
+    ]
+    games = [json.dumps({"rounds": rounds[:4]}), json.dumps({"rounds": [*rounds[3:], {"panoId": None}]}), None]
+    (root / "data").mkdir()
+    parquet.write_table(arrow.table({"data": games}), root / "data" / "data-00000.parquet")
+    assert list(GeoComp(root, "all")) == listed
+    assert len(list(GeoComp(root))) == 5
+    (root / "selected_panoids").write_text("nation,panoID\n法国," + listed[2].path.stem + "\n", encoding="utf-8")
+    assert list(GeoComp(root)) == [listed[2]]
+    (root / "images" / f"{listed[2].path.stem}.jpg").rename(root / "images" / f"{listed[2].path.stem}_panoramic.jpg")
+    assert [item.path.name for item in GeoComp(root)] == [f"{listed[2].path.stem}_panoramic.jpg"]
+    parquet.write_table(arrow.table({"data": ["{no json"]}), root / "data" / "data-00000.parquet")
+    with pytest.raises(InputError, match=r"record 1: the column 'data' is no JSON"):
+        list(GeoComp(root))
+    parquet.write_table(arrow.table({"rounds": ["x"]}), root / "data" / "data-00000.parquet")
+    with pytest.raises(InputError, match="no column 'data'; it has rounds"):
+        list(GeoComp(root))
+
+
+def test_earthwhere_asks_for_points_names_and_countries(tmp_path):
+    root = EarthWhere.make_miniature(tmp_path / "WhereBench").parent
+    data = EarthWhere(root)
+    samples = list(data)
+    assert len(samples) == 5
+    assert len({sample.group for sample in samples}) == 3
+    assert samples[0].attributes["hint"] == '["A hint."]'
+    street, country = list(data.questions("street")), list(data.questions("country"))
+    assert list(data.questions()) == street + country
+    assert all(question.path.is_file() for question in street + country)
+    assert [question.answer_type for question in street[-2:]] == ["city", "country"]
+    assert (street[0].hints, street[0].clues) == (("A hint.",), ("clue 0",))
+    assert country[0].options == ("Portugal", "Spain", "Côte d'Ivoire", "France")
+    with pytest.raises(InputError, match="street and country"):
+        list(data.questions("town"))
+    rewrite(root / "WhereBench" / "wherestreet" / "all.csv", lambda rows: [rows[0], [*rows[1][:2], "7", *rows[1][3:]]])
+    with pytest.raises(InputError, match=r"line 2: the answer '7' must be a latitude and a longitude"):
+        list(data)
+
+
+def test_geochain_with_its_pictures_in_the_folder_of_mapillary(tmp_path):
+    root = GeoChain.make_miniature(tmp_path)
+    before = list(GeoChain(root))
+    (root / "train_val").mkdir()
+    for town in {sample.attributes["city"] for sample in before}:
+        shutil.move(root / town, root / "train_val" / town)
+    after = list(GeoChain(root))
+    assert [item.path.parts[-5] for item in after] == ["train_val"] * 6
+    assert [item.group for item in after] == ["sequence0"] * 2 + ["sequence1"] * 2 + ["sequence2"] * 2
+    assert after[0].attributes["locatability_score"] == "0.45"
 
 
 def test_photos_csv_accuracy_and_groups(tmp_path):
