@@ -15,6 +15,7 @@ import numpy as np
 
 from whence.earth.coordinates import Point, distance_km
 from whence.earth.field import LN2, Field
+from whence.estimate.faithfulness import measure
 from whence.estimate.peaks import mass_within, peaks
 from whence.estimate.types import Candidate, ClaimEntry, Ledger, LedgerEntry, Without
 from whence.evidence.types import Claim, Evidence
@@ -102,7 +103,9 @@ def build_ledger(
     prior_bits = float(prior.at(answer.lat_deg, answer.lon_deg)) / LN2
     total_bits = (float(total.at(answer.lat_deg, answer.lon_deg)) - total.log_total()) / LN2
     agreement = (sum(log_mean for _, log_mean in drawn) - total.log_total()) / LN2
-    return Ledger(tuple(entries), prior_bits, agreement, total_bits, runner_up)
+    bits = [claim.bits for entry, _ in drawn for claim in entry.claims if claim.claim.likelihood is not None]
+    faithfulness = measure(lifted_prior, [part.lifted for part in parts], bits, answer)
+    return Ledger(tuple(entries), prior_bits, agreement, total_bits, runner_up, faithfulness)
 
 
 def _part(claim: Claim, item: Evidence, total: Field) -> _Part | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from whence.earth.drawing import Marker, draw_map
 from whence.estimate import wording
-from whence.estimate.types import Candidate, ClaimEntry, Estimate, LedgerEntry, Without
+from whence.estimate.types import Candidate, ClaimEntry, Estimate, Faithfulness, LedgerEntry, Without
 
 SCHEMA = "whence.estimate/1"
 """Name and version of the layout that `to_dict` writes; ``estimate.schema.json`` beside this file defines it."""
@@ -62,6 +62,7 @@ def to_dict(estimate: Estimate) -> dict[str, Any]:
             "total": _bits(ledger.total_bits),
         },
         "runner_up": _candidate(ledger.runner_up) if ledger.runner_up else None,
+        "faithfulness": _faithfulness(ledger.faithfulness),
         "coarsest": estimate.coarsest,
         "versions": dict(estimate.versions),
         "timings_ms": _times(estimate.timings_ms),
@@ -126,6 +127,12 @@ def _without(without: Without | None) -> dict[str, Any] | None:
         "probability": _share(without.probability),
         "point": _point(without.point.lat_deg, without.point.lon_deg),
     }
+
+
+def _faithfulness(found: Faithfulness | None) -> dict[str, Any] | str:
+    if found is None:
+        return wording.NOT_MEASURED
+    return {"score": _round(found.score, 3), "units": found.units, "method": found.method}
 
 
 def _entry(entry: LedgerEntry) -> dict[str, Any]:

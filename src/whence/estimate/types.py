@@ -137,6 +137,22 @@ class LedgerEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Faithfulness:
+    """How well the ledger's order of claims tells what the answer stands on (`whence.estimate.faithfulness`).
+
+    Attributes:
+        score: 1 if no order of taking claims away lowers the belief at the answer sooner, 0 if a random one does so
+            as soon, −1 if none does so later.
+        units: how many claims, or groups of them, were taken away in turn.
+        method: what was measured, in words.
+    """
+
+    score: float
+    units: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """The exact account of the answer.
 
@@ -149,6 +165,8 @@ class Ledger:
             contradict each other elsewhere, negative when they repeat each other; the same number at every place.
         total_bits: log₂ of the belief's density at the answer over the uniform density.
         runner_up: the second candidate, at which ``bits_runner_up`` is read; ``None`` if there is none.
+        faithfulness: of the order of the claims; ``None`` if it was not measured (fewer than two claims move anything,
+            or they can be taken away in any order alike).
     """
 
     entries: tuple[LedgerEntry, ...]
@@ -156,6 +174,7 @@ class Ledger:
     agreement_bits: float
     total_bits: float
     runner_up: Candidate | None
+    faithfulness: Faithfulness | None = None
 
 
 @dataclass(frozen=True, eq=False)

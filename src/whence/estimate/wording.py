@@ -7,6 +7,7 @@ import math
 from whence.estimate.types import Candidate, Estimate, LedgerEntry, RegionProbability
 
 NOT_POSSIBLE = "ruled out"
+NOT_MEASURED = "not measured"
 
 
 def one_line(text: str, limit: int) -> str:

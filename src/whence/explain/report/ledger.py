@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from whence.estimate import wording
-from whence.estimate.types import Candidate, ClaimEntry, Estimate, LedgerEntry, Without
+from whence.estimate.types import Candidate, ClaimEntry, Estimate, Faithfulness, LedgerEntry, Without
 from whence.explain.rationale import Rationale
 from whence.explain.report.picture import numbered_claims
 
@@ -54,6 +54,7 @@ def ledger_section(estimate: Estimate, said: Rationale) -> str:
         '<p class="lead">Bits say how much more likely a reading is at the answer than at an average place that '
         "the prior allows. One bit doubles the odds, ten bits are a thousandfold. “Without it” takes the source or "
         "reading away and computes the answer anew.</p>"
+        f'<p class="lead">{escape(faithfulness_note(ledger.faithfulness))}</p>'
         f'<p class="keys"><span class="key key-a"></span> at the answer {key}</p>'
         '<div class="scroll" tabindex="0" role="region" aria-label="Ledger, scrolls sideways">'
         '<table class="ledger"><thead><tr>'
@@ -61,6 +62,20 @@ def ledger_section(estimate: Estimate, said: Rationale) -> str:
         f'<th scope="col" class="num">Bits at the answer</th>{other}'
         '<th scope="col" class="without">Without it</th></tr></thead>'
         f"{bodies}<tbody>{''.join(sums)}</tbody></table></div></section>"
+    )
+
+
+def faithfulness_note(found: Faithfulness | None) -> str:
+    """The ledger's faithfulness score in a sentence, or that it was not measured."""
+    if found is None:
+        return (
+            f"Faithfulness of this account: {wording.NOT_MEASURED}, as it takes two readings or more that tell apart."
+        )
+    score = f"{'−' if found.score <= -0.005 else ''}{abs(found.score):.2f}"
+    return (
+        f"Faithfulness of this account: {score}. The {found.units} readings or groups of readings were taken away in "
+        "the order of their bits: 1 means that no order lowers the belief at the answer sooner, 0 that a random "
+        "order does as well, −1 that none does so later."
     )
 
 
