@@ -232,11 +232,11 @@ def export_alignment(
     check_parts(parts["basis"], parts["activation"], header.concept_ids, f"The bundle {header.name!r}")
     if int8 and (calibration is None or len(calibration) < 2):
         raise OptionError("An eight-bit bundle needs two or more preprocessed pictures as calibration, received none.")
-    shown = _noise(preprocessing) if calibration is None else calibration.astype(np.float32)
+    shown = noise_pixels(preprocessing) if calibration is None else calibration.astype(np.float32)
     picture, place = UnitLength(image), UnitLength(location)
     graphs = {
         "image": export_graph(picture, [torch.from_numpy(shown[:4])], ["pixels"], ["embedding"]),
-        "location": export_graph(place, [_places()], ["lat_lon_deg"], ["embedding"]),
+        "location": export_graph(place, [example_places()], ["lat_lon_deg"], ["embedding"]),
     }
     if int8:
         graphs["image"] = quantise(graphs["image"], shown, "pixels")
@@ -251,13 +251,14 @@ def export_alignment(
     return write_bundle(folder, header, parts, graphs, overwrite=overwrite)
 
 
-def _noise(preprocessing: Preprocessing) -> Float[np.ndarray, "4 3 side side"]:
+def noise_pixels(preprocessing: Preprocessing) -> Float[np.ndarray, "4 3 side side"]:
+    """Four preprocessed pictures of noise, to compare a graph with where there are no real ones."""
     side = preprocessing.crop_px
     pixels = np.random.default_rng(0).integers(0, 256, (4, side, side, 3), dtype=np.uint8)
     return preprocessing.normalise(pixels)
 
 
-def _places() -> Float[Tensor, "n 2"]:
+def example_places() -> Float[Tensor, "n 2"]:
     """Places all over the Earth, the poles and both sides of the antimeridian among them."""
     rng = np.random.default_rng(0)
     lat = np.degrees(np.arcsin(rng.uniform(-1.0, 1.0, 58)))
