@@ -14,7 +14,7 @@ from whence.core.errors import ArtifactError, InputError, OptionError
 from whence.earth.field import LN2, Field
 from whence.earth.partition import Partition
 from whence.evaluate.field_coding import WIDEST_NATS, ratio, restored, simplified
-from whence.evaluate.prediction_file import RunWriter, is_run, read_run, write_run
+from whence.evaluate.prediction_file import Held, RunWriter, is_run, read_run, write_run
 from whence.evaluate.records import Record, Run, SourceRecord, Truth
 
 PRIOR = Field.from_points([48.0, 30.0, -20.0], [5.0, 110.0, -50.0], sigma_km=900.0, floor=0.2, base_order=5).normalise()
@@ -158,7 +158,8 @@ def test_going_on_after_an_interruption(tmp_path):
         file.write(b"\xff\xff\xff\xff\x00\x10\x00\x00torn")
     with RunWriter(path, RUN, resume=True) as writer:
         assert ("a.jpg" in writer, "c.jpg" in writer, len(writer)) == (True, False, 2)
-        assert writer.failed == {"b.jpg"}
+        assert writer.held("b.jpg") == Held("ab" * 32, "out of memory")
+        assert writer.held("c.jpg") is None
         writer.write(record("b.jpg"))
         writer.write(record("c.jpg"))
         writer.finish(["c.jpg", "a.jpg", "b.jpg", "never.jpg"])

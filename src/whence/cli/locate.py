@@ -24,11 +24,10 @@ Examples:
 """
 
 
-def _answer_options(command: F) -> F:
-    """Options that shape the answers: those of `whence.pipeline.Options`."""
+def answer_options(command: F) -> F:
+    """Options that shape the answers: those of `whence.pipeline.Options`, but for the GPS tags."""
     for option in reversed(
         (
-            click.option("--ignore-gps", is_flag=True, help="Leave out what the GPS tags say, for an honest test."),
             click.option(
                 "--within",
                 multiple=True,
@@ -113,7 +112,8 @@ def _output_options(command: F) -> F:
 @click.command(short_help="Locate pictures: where, how sure, and why.", epilog=_EXAMPLES)
 @click.argument("paths", nargs=-1, metavar="PATHS...")
 @_output_options
-@_answer_options
+@click.option("--ignore-gps", is_flag=True, help="Leave out what the GPS tags say, for an honest test.")
+@answer_options
 def locate(paths: tuple[str, ...], **given: Any) -> int:
     """Locate pictures: where each was taken, how sure that is, and why.
 
@@ -134,7 +134,7 @@ def locate(paths: tuple[str, ...], **given: Any) -> int:
         jobs = (Job(0, text, None),)
     else:
         raise click.UsageError("Nothing was given to locate: name pictures or folders, or give --text.")
-    return _run(jobs, _options(given), given)
+    return _run(jobs, options_of(given), given)
 
 
 def _run(jobs: tuple[Any, ...], options: Options, given: dict[str, Any]) -> int:
@@ -173,7 +173,8 @@ def _paths(paths: Iterable[str]) -> Iterable[str]:
                 yield name
 
 
-def _options(given: dict[str, Any]) -> Options:
+def options_of(given: dict[str, Any]) -> Options:
+    """The options of the pipeline that were given on the command line."""
     from whence.pipeline import Options
 
     settings = {}

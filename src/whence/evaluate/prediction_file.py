@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, final
 
@@ -126,6 +127,19 @@ class RunFile(Sequence[Record]):
         return list(self._file.read([name]).column(name).to_pylist())
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a file being written holds of a picture.
+
+    Attributes:
+        sha256: of its bytes.
+        failure: why it has no answer, or ``None``.
+    """
+
+    sha256: str
+    failure: str | None
+
+
 @final
 class RunWriter:
     """Writes a file of predictions row by row.
@@ -150,7 +164,7 @@ class RunWriter:
         self.part = path.with_name(path.name + ".part")
         self._prior = run.prior
         self._starts: dict[str, int] = {}
-        self._failed: set[str] = set()
+        self._held: dict[str, Held] = {}
         self._schema = _schema(self._arrow).with_metadata(_metadata(run))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -180,10 +194,9 @@ class RunWriter:
     def __len__(self) -> int:
         return len(self._starts)
 
-    @property
-    def failed(self) -> frozenset[str]:
-        """Names of the pictures without an answer."""
-        return frozenset(self._failed)
+    def held(self, name: str) -> Held | None:
+        """What is held of a picture."""
+        return self._held.get(name)
 
     def write(self, record: Record) -> None:
         """Add a record; a later one of the same name replaces it."""
@@ -195,7 +208,7 @@ class RunWriter:
         start = self._file.seek(0, 2)
         self._file.write(batch.serialize())
         self._file.flush()
-        self._note(row["name"], row["failure"], start)
+        self._note(row, start)
 
     def finish(self, order: Sequence[str] = ()) -> None:
         """Make the Parquet file, and remove ``FILE.part``.
@@ -227,9 +240,9 @@ class RunWriter:
         self._file.write(self._schema.serialize())
         self._file.flush()
 
-    def _note(self, name: str, failure: str | None, start: int) -> None:
-        self._starts[name] = start
-        (self._failed.discard if failure is None else self._failed.add)(name)
+    def _note(self, row: Mapping[str, Any], start: int) -> None:
+        self._starts[row["name"]] = start
+        self._held[row["name"]] = Held(row["sha256"], row["failure"])
 
     def _batch(self, name: str) -> Any:
         self._file.seek(self._starts[name])
@@ -259,8 +272,7 @@ class RunWriter:
         with suppress(*torn):
             while True:
                 batch = arrow.ipc.read_record_batch(arrow.ipc.read_message(self._file), self._schema)
-                row = batch.select(["name", "failure"]).to_pylist()[0]
-                self._note(row["name"], row["failure"], end)
+                self._note(batch.select(["name", "sha256", "failure"]).to_pylist()[0], end)
                 end = self._file.tell()
         self._file.truncate(end)
 

@@ -14,6 +14,7 @@ from whence.samples.datasets.types import Dataset, DatasetCard, Sample
 _INDEX = "photos.csv"
 _REQUIRED = ("file", "lat_deg", "lon_deg")
 _GROUPS = ("photographer", "user", "source_repo", "sequence")
+_LAYOUT = "A table of photographs needs the columns file, lat_deg and lon_deg."
 _HEADER = (*_REQUIRED, "accuracy_km", "country_iso2", "place", "photographer", "sequence", "order", "licence")
 
 
@@ -35,13 +36,7 @@ class PhotosCsv(Dataset):
 
     def listed(self) -> Iterator[Sample]:
         """Yield every sample of the table; the group is the first of photographer, user, source_repo, sequence."""
-        for row in read_rows(self.root / _INDEX, _REQUIRED, self._expected()):
-            spot, accuracy = row.place("lat_deg", "lon_deg"), row.number("accuracy_km")
-            if accuracy is not None and not accuracy >= 0.0:
-                raise InputError(f"{row.where}: accuracy_km must be 0 or more, received {accuracy}.")
-            group = next((text for column in _GROUPS if (text := row.text(column))), None)
-            rest = row.rest({*_REQUIRED, "accuracy_km"})
-            yield Sample(self.root / row.values["file"], spot.lat_deg, spot.lon_deg, accuracy, group, rest)
+        return table_samples(self.root / _INDEX, self.root, self._expected())
 
     @classmethod
     def make_miniature(cls, folder: Path, seed: int = 0) -> Path:
@@ -55,3 +50,23 @@ class PhotosCsv(Dataset):
             )
         miniature.write_table(folder / _INDEX, _HEADER, rows)
         return folder
+
+
+def table_samples(index: Path, root: Path, expected: str = _LAYOUT) -> Iterator[Sample]:
+    """Yield every sample of a table of this layout, whatever its name.
+
+    Args:
+        index: the table.
+        root: folder below which its pictures lie.
+        expected: the layout, as the end of a message.
+
+    Raises:
+        InputError: the table is missing, of another layout, or holds what is no place or accuracy.
+    """
+    for row in read_rows(index, _REQUIRED, expected):
+        spot, accuracy = row.place("lat_deg", "lon_deg"), row.number("accuracy_km")
+        if accuracy is not None and not accuracy >= 0.0:
+            raise InputError(f"{row.where}: accuracy_km must be 0 or more, received {accuracy}.")
+        group = next((text for column in _GROUPS if (text := row.text(column))), None)
+        rest = row.rest({*_REQUIRED, "accuracy_km"})
+        yield Sample(root / row.values["file"], spot.lat_deg, spot.lon_deg, accuracy, group, rest)
