@@ -1,0 +1,6 @@
+"""The report on an evaluation: one HTML file that holds everything, opens offline and asks nothing of any network."""
+
+from whence.evaluate.report.cases import Album
+from whence.evaluate.report.page import Contents, render_report, write_report
+
+__all__ = ["Album", "Contents", "render_report", "write_report"]

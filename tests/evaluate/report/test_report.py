@@ -1,0 +1,220 @@
+"""The page: self-contained, escaped, complete; pictures only where they are asked for and unchanged."""
+
+import base64
+import hashlib
+import io
+import json
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from made_runs import evaluated, made_run
+from whence.earth.field import Field
+from whence.evaluate.metrics import area_to_truth_km2
+from whence.evaluate.records import SourceRecord, Truth
+from whence.evaluate.report import Album, Contents, render_report, write_report
+from whence.evaluate.report.cases import THUMBNAIL_PX, largest_errors, surest_mistakes
+from whence.evaluate.report.pictures import pictured
+from whence.evaluate.table import to_json
+from whence.explain.report.page import source_hash
+
+
+class Page(HTMLParser):
+    """What a browser would find in a page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.elements, self.texts, self._open = [], {}, None
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        self._open = len(self.elements) - 1 if tag in {"script", "style"} else None
+
+    def handle_data(self, data):
+        if self._open is not None:
+            self.texts[self._open] = self.texts.get(self._open, "") + data
+
+    def handle_endtag(self, tag):
+        self._open = None
+
+    def all(self, tag):
+        return [(attrs, self.texts.get(i, "")) for i, (name, attrs) in enumerate(self.elements) if name == tag]
+
+
+@pytest.fixture(scope="module")
+def made():
+    return made_run(12)
+
+
+@pytest.fixture(scope="module")
+def html(made):
+    run, records = made
+    found = evaluated(records, by="continent", group="group")
+    return render_report(found, records, run, Contents(facts={"SHA-256 of the predictions": "ab" * 32}))
+
+
+def test_a_report_asks_no_network(html):
+    page = Page(html)
+    for tag, attrs in page.elements:
+        assert tag not in {"link", "iframe", "object", "embed", "base", "form", "audio", "video", "source"}
+        for name, value in attrs.items():
+            assert not name.startswith("on"), (tag, name)
+            assert name != "style", tag
+            if name in {"src", "href", "xlink:href", "action", "srcset", "data"}:
+                assert value.startswith(("#", "data:image/jpeg;base64,")), (tag, name, value[:80])
+    assert set(re.findall(r"https?://[^\"'\s<]*", html)) <= {"http://www.w3.org/2000/svg"}
+    assert set(re.findall(r"url\(([^)]*)\)", html)) <= {"#errors-clip"}
+
+
+def test_the_policy_allows_the_page_s_own_style_and_script_alone(html):
+    page = Page(html)
+    policy = next(attrs["content"] for attrs, _ in page.all("meta") if "http-equiv" in attrs)
+    running = [text for attrs, text in page.all("script") if attrs.get("type") != "application/json"]
+    assert len(running) == len(page.all("style")) == 1
+    assert f"script-src '{source_hash(running[0])}'" in policy
+    assert f"style-src '{source_hash(page.all('style')[0][1])}'" in policy
+    assert "unsafe" not in policy
+
+
+def test_identifiers_are_unique_and_lead_somewhere(html):
+    page = Page(html)
+    found = [attrs["id"] for _, attrs in page.elements if attrs.get("id")]
+    assert len(found) == len(set(found))
+    for name in ("aria-labelledby", "aria-describedby"):
+        assert {v for _, attrs in page.elements for v in attrs.get(name, "").split()} <= set(found)
+    assert {attrs["href"][1:] for _, attrs in page.elements if attrs.get("href", "").startswith("#")} <= set(found)
+
+
+def test_every_part_is_there(html, made):
+    for said in (
+        "made on miniature.csv", "Distance recall", "Recall versus Area", "Reliability", "Bits over the prior",
+        "Risk versus coverage", "The map of errors", "By continent", "What each source told", "Largest errors",
+        "Surest mistakes", "All pictures", "How this was measured", "a machine", "Option sources", "ab" * 32,
+        "intervals over groups of group", "GeoScore",
+    ):  # fmt: skip
+        assert said in html, said
+    assert all(item.name in html for item in made[1])
+
+
+def test_what_files_say_never_becomes_markup(html, made):
+    assert "the file is &lt;empty&gt;" in html
+    assert "&lt;more&gt;" in html
+    run, records = made
+    attack = '"></title><img src=x onerror=alert(1)>'
+    hostile = (
+        replace(records[0], name=attack, truth=replace(records[0].truth, group=attack)),
+        *records[1:],
+    )
+    page = Page(render_report(evaluated(hostile), hostile, replace(run, dataset=attack, system=attack, machine=attack)))
+    assert not page.all("img")
+
+
+def test_the_figures_are_inside(html, made):
+    data = next(text for attrs, text in Page(html).all("script") if attrs.get("id") == "data")
+    assert json.loads(data) == to_json(evaluated(made[1], by="continent", group="group"))
+
+
+def test_systems_that_give_points_only(made):
+    bare = tuple(replace(item, belief=None, sources=(), estimate=None, p90_km=math.nan) for item in made[1])
+    html = render_report(evaluated(bare), bare)
+    for said in ("Reliability", "What each source told", "Risk versus coverage"):
+        assert said not in html
+    assert "The file of predictions holds no ledger." in html
+
+
+def test_nothing_answered():
+    run, records = made_run(2)
+    lost = tuple(replace(item, lat_deg=math.nan, lon_deg=math.nan, belief=None, failure="gone") for item in records)
+    html = render_report(evaluated(lost), lost, run)
+    assert "No picture has an answer." in html
+    assert "The map of errors" not in html
+
+
+def test_figures_of_a_picture(made):
+    run, records = made
+    first = pictured(records[:1], run.prior)[0]
+    record = records[0]
+    lat, lon = record.truth.lat_deg, record.truth.lon_deg
+    assert first.bits == pytest.approx(float(record.belief.at(lat, lon) - run.prior.at(lat, lon)) / math.log(2))
+    assert first.area_km2 == area_to_truth_km2(record.belief, lat, lon)
+    assert first.prior_area_km2 == pytest.approx(510065622, rel=1e-3)
+    region = record.belief.credible_region(min(first.level + 1e-9, 1.0))
+    assert bool(region.contains(lat, lon))
+
+
+def test_bits_of_a_source_at_the_truth_by_hand():
+    run, records = made_run(2)
+    half = Field.uniform(4)
+    here = int(half.partition.index_at(10.0, 20.0))
+    half.values[:] = math.log(0.5)
+    half.values[here] = 0.0
+    share = 1.0 / len(half.partition)
+    record = replace(
+        records[0], truth=Truth(10.0, 20.0), sources=(SourceRecord("s", half, 2.0), SourceRecord("t", None))
+    )
+    told = pictured([record], run.prior)[0].sources
+    assert told[0].bits == pytest.approx(-math.log2(share + (1 - share) * math.sqrt(0.5)))
+    assert math.isnan(told[1].bits)
+
+
+def test_which_cases_are_shown(made):
+    pictures = pictured(made[1], made[0].prior)
+    worst = largest_errors(pictures, 3)
+    assert [item.error_km for item in worst] == sorted((p.error_km for p in pictures if p.answered), reverse=True)[:3]
+    for item in surest_mistakes(pictures, 5):
+        assert item.error_km > item.p90_km
+        assert not item.abstained
+    bits = [item.bits for item in surest_mistakes(pictures, 5)]
+    assert bits == sorted(bits)
+
+
+def _jpeg(colour):
+    buffer = io.BytesIO()
+    image = Image.new("RGB", (900, 600), colour)
+    image.paste((0, 0, 0), (0, 0, 400, 300))
+    exif = Image.Exif()
+    exif[0x010E] = "secret description"
+    image.save(buffer, "JPEG", exif=exif)
+    return buffer.getvalue()
+
+
+def test_thumbnails_are_opt_in_small_bare_and_of_the_same_file(made, tmp_path):
+    run, records = made
+    same, other = _jpeg("red"), _jpeg("blue")
+    changed = [
+        replace(records[4], name="a/same.jpg", sha256=hashlib.sha256(same).hexdigest()),
+        replace(records[9], name="b.jpg", sha256="00" * 32),
+    ]
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "same.jpg").write_bytes(same)
+    (tmp_path / "b.jpg").write_bytes(other)
+    rows = (*changed, records[-2])
+    found = evaluated(rows)
+    assert not Page(render_report(found, rows, run)).all("img")
+    html = render_report(found, rows, run, Contents(Album(tmp_path)))
+    uris = {attrs["src"] for attrs, _ in Page(html).all("img")}
+    assert len(uris) == 1
+    data = base64.b64decode(uris.pop().partition(",")[2])
+    assert b"secret" not in data
+    assert max(Image.open(io.BytesIO(data)).size) == THUMBNAIL_PX
+    assert "the file has changed since" in html
+    assert "the file is not there" in html
+
+
+def test_no_file_outside_the_folder_is_taken(made, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out.jpg").write_bytes(_jpeg("red"))
+    for name in ("../out.jpg", str(tmp_path / "out.jpg")):
+        item = replace(pictured(made[1][:1], None)[0], name=name, sha256="")
+        assert Album(tmp_path / "in").thumbnail(item) == ("", "the file is not there")
+
+
+def test_a_file_is_written(made, tmp_path):
+    run, records = made
+    write_report(tmp_path / "page.html", evaluated(records), records, run)
+    assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")
