@@ -101,10 +101,17 @@ def _row(name: str, scores: Scores) -> tuple[str, ...]:
 
 
 def _cells(metrics: Mapping[str, Interval], *, signed: bool = False) -> list[str]:
-    return [_cell(name, metrics[name], signed) for name in METRICS]
+    return [figure_cell(name, metrics[name], signed=signed) for name in METRICS]
 
 
-def _cell(name: str, figure: Interval, signed: bool) -> str:
+def figure_cell(name: str, figure: Interval, *, signed: bool = False) -> str:
+    """A figure as text, its interval in brackets where there is one.
+
+    Args:
+        name: which figure it is, for its unit and digits.
+        figure: the figure.
+        signed: write a plus before what is above zero.
+    """
     value = _told(name, figure.value, signed)
     if math.isnan(figure.low):
         return value
