@@ -92,10 +92,10 @@ def cli_page() -> str:
     return "\n".join(parts)
 
 
-def _command_part(name: str, command: click.Command, parent: click.Context) -> str:
+def _command_part(name: str, command: click.Command, parent: click.Context, depth: int = 2) -> str:
     context = click.Context(command, info_name=name, parent=parent)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    lines = [f"## whence {name}\n", f"```text\n{usage}\n```\n", _plain(command.help or "")]
+    lines = [f"{'#' * depth} {context.command_path}\n", f"```text\n{usage}\n```\n", _plain(command.help or "")]
     rows = []
     for parameter in command.params:
         if isinstance(parameter, click.Option):
@@ -107,6 +107,8 @@ def _command_part(name: str, command: click.Command, parent: click.Context) -> s
     if command.epilog:
         examples = command.epilog.replace("\b", "").strip().removeprefix("Examples:").strip("\n")
         lines.append("```text\n" + "\n".join(line.removeprefix("  ") for line in examples.splitlines()) + "\n```\n")
+    if isinstance(command, click.Group):
+        lines += [_command_part(key, command.commands[key], context, depth + 1) for key in sorted(command.commands)]
     return "\n".join(lines)
 
 

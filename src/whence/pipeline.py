@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from whence import __version__
+from whence.core.bundle import find_bundle
+from whence.core.bundle_header import HEADER, BundleHeader
 from whence.core.config import build, fingerprint
-from whence.core.errors import OptionError, unknown_name
+from whence.core.errors import ArtifactError, OptionError, unknown_name
+from whence.encode.published import PUBLISHED
 from whence.estimate.coarsen import LEVELS, coarsen
 from whence.estimate.estimate import Config as EstimateConfig
 from whence.estimate.estimate import estimate
@@ -46,6 +49,8 @@ class Options:
     "Resolution floor: country, region or city. Nothing finer leaves the program."
     sources: tuple[str, ...] | None = None
     "Evidence sources to ask; all if not given. A leading - leaves one out of all."
+    model: str | None = None
+    "Model that reads the scenery: a bundle by name or folder, asked by the source that its kind is made for."
     prior: str = "photos"
     "Where pictures are taken before anything is known: photos, land, uniform or a field file."
     kind: str | None = None
@@ -71,11 +76,18 @@ class Locator:
         """Check the options.
 
         Raises:
-            OptionError: an unknown source, setting or prior.
+            OptionError: an unknown source, setting, model or prior.
             ConstraintError: a constraint that cannot be understood, or constraints that rule out everything.
         """
         self.options = options or Options()
         self._settings = _grouped(self.options.settings, self._known_parts())
+        if self.options.model is not None:
+            part = source_of_model(self.options.model)
+            if "model" in self._settings.get(part, {}):
+                raise OptionError(
+                    f"The model is given twice: as {self.options.model!r} and by the setting {part}.model."
+                )
+            self._settings.setdefault(part, {})["model"] = self.options.model
         self.sources = self._make_sources()
         self.constraints: tuple[Constraint, ...] = parse_constraints(
             self.options.within, self.options.exclude, self.options.near
@@ -199,6 +211,33 @@ def config_of(source: type[EvidenceSource]) -> type | None:
     """The ``Config`` dataclass that stands in a source's module, or ``None``."""
     module = __import__(source.__module__, fromlist=["Config"])
     return vars(module).get("Config")
+
+
+def source_of_model(folder_or_name: str) -> str:
+    """Return the evidence source that reads a bundle: the one named as its kind.
+
+    Raises:
+        OptionError: there is no such bundle, or no source reads its kind; says what is there and what could be made.
+        ArtifactError: its header is damaged.
+    """
+    try:
+        folder = find_bundle(folder_or_name)
+    except OptionError as error:
+        if folder_or_name in PUBLISHED:
+            raise OptionError(
+                f"The model {folder_or_name!r} is not on this machine. Make it once: whence models get {folder_or_name}"
+            ) from error
+        raise OptionError(f"{error} 'whence models get NAME' can make {', '.join(PUBLISHED)}.") from error
+    where = f"The bundle {folder}"
+    try:
+        header = BundleHeader.from_json((folder / HEADER).read_bytes(), where)
+    except OSError as error:
+        raise ArtifactError(f"{where}: {HEADER} cannot be read ({error.strerror}).") from error
+    for name in sources().names():
+        config = config_of(sources().load(name)) if name == header.kind else None
+        if config is not None and "model" in {item.name for item in fields(config)}:
+            return name
+    raise OptionError(f"{where} is of kind {header.kind!r}, which no evidence source reads. Give another model.")
 
 
 def _chosen(wanted: tuple[str, ...] | None, available: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ Examples:
   whence locate photo.jpg --ignore-gps --report photo.html
   whence locate holiday/ --json holiday.jsonl --workers 4
   whence locate photo.jpg --not France --near 46.5,8,300
+  whence locate photo.jpg --model geoclip
   find . -name '*.jpg' | whence locate - | jq .point
 """
 
@@ -48,6 +49,12 @@ def answer_options(command: F) -> F:
                 multiple=True,
                 metavar="A,B|-A",
                 help="Ask only these sources, or all but those with a minus ('whence sources' lists them).",
+            ),
+            click.option(
+                "--model",
+                metavar="NAME|DIR",
+                help="Let this model read the scenery ('whence models' lists those found here, 'whence models get' "
+                "makes more).",
             ),
             click.option(
                 "--prior",
@@ -191,6 +198,7 @@ def options_of(given: dict[str, Any]) -> Options:
         near=given["near"],
         coarsest=given["coarsest"],
         sources=named or None,
+        model=given["model"],
         prior=given["prior"],
         kind=given["kind"],
         top=given["top"],

@@ -1,10 +1,11 @@
-"""``whence models``: the bundles found on this machine, what each is, and whether it is whole."""
+"""``whence models``: the bundles found on this machine, and bundles made of published weights."""
 
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
 
 import click
 
@@ -19,14 +20,41 @@ Examples:
   whence models
   whence models my_model
   whence models ./my_model --json
-  whence locate photo.jpg --set alignment.model=my_model
+  whence models get geoclip --download
+  whence models get streetclip --from downloads/StreetCLIP --yes
+  whence locate photo.jpg --model my_model
 """
+_SHOW = "show"
 
 
-@click.command(short_help="List the models found here, or show one.", epilog=_EXAMPLES)
+@final
+class ModelsGroup(click.Group):
+    """A group whose first word may be a model instead of a command: then that model is shown."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command in front that is meant where none is named."""
+        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+            args = [_SHOW, *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group(
+    cls=ModelsGroup,
+    short_help="List the models found here, show one, or make one of published weights.",
+    epilog=_EXAMPLES,
+    subcommand_metavar="[show] [NAME|DIR] | get NAME",
+)
+def models() -> None:
+    """List the models (bundles) found here, show the card of one, or make one of published weights.
+
+    Without a command, or with the name or folder of a model, it is 'whence models show'.
+    """
+
+
+@models.command(_SHOW, short_help="List the models found here, or show one.")
 @click.argument("name", required=False, metavar="[NAME|DIR]")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
-def models(name: str | None, as_json: bool) -> int:
+def show(name: str | None, as_json: bool) -> int:
     """List the models (bundles) found here, or show the card of one; every part is checked against its hash.
 
     They are looked for in the folders of the environment variable WHENCE_MODELS, in the user's cache folder and
@@ -65,6 +93,78 @@ def models(name: str | None, as_json: bool) -> int:
     return Exit.SOME_FAILED if damaged else Exit.DONE
 
 
+@models.command("get", short_help="Make a bundle of published weights.")
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--from",
+    "folders",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Take the files from this folder or the folders in it; may be given several times.",
+)
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Where the bundle goes; a folder of its name in the user's cache folder if not given.",
+)
+@click.option("--download", is_flag=True, help="Ask the public hub for what is not on this machine.")
+@click.option("--yes", is_flag=True, help="Accept the licence, and weights that are not the published ones.")
+@click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
+def get(name: str, folders: tuple[Path, ...], folder: Path | None, download: bool, yes: bool, overwrite: bool) -> None:
+    """Make the bundle NAME of published weights: geoclip, streetclip or siglip.
+
+    The files are looked for in the folders given with --from, in the cache of the public hub on this machine
+    and in installed packages; nothing is fetched without --download. Every file is hashed, compared with the
+    published hash where that is known, and written into the bundle's card.
+
+    Stopped or killed, the same command goes on where it stopped. Needs the extras: pip install
+    'whence[train,towers]'.
+    """
+    from whence.cli.progress import StepBar
+    from whence.core.folders import cache_folder
+    from whence.core.optional import optional_import
+    from whence.encode.published import published
+
+    model = published(name)
+    optional_import("torch", extra="train", purpose=f"make the bundle {name}")
+    from whence.train.obtain import Request, build_bundle, find_all
+
+    target = cache_folder() / "models" / model.name if folder is None else folder
+    request = Request(model, target, folders, download=download, overwrite=overwrite)
+    click.echo(f"{model.title}\nLicence: {model.licence}. {model.notice}", err=True)
+    _agree("the licence", "Do you accept it?", yes)
+    with StepBar("files:") as bar:
+        found = find_all(request, bar.report)
+    changed = [file for item in found for file in item.different]
+    if changed:
+        click.echo(f"Not the published weights: {', '.join(changed)} differ. The card will say so.", err=True)
+        _agree("these weights", "Make a bundle of them all the same?", yes)
+    with StepBar("making:") as bar:
+        made = build_bundle(request, found, bar.report)
+    write_facts(
+        [
+            ("bundle", str(target)),
+            ("name", made.header.name),
+            ("licence", made.header.licence),
+            ("made of", _made_of(made.header.config)),
+            ("hash", made.hash),
+            ("try it", f"whence locate photo.jpg --model {made.header.name if folder is None else target}"),
+        ]
+    )
+
+
+def _agree(what: str, question: str, yes: bool) -> None:
+    """Ask on a terminal; elsewhere only ``--yes`` will do."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"Nobody is there to accept {what}: read the notice above, and accept it with --yes.")
+    click.confirm(question, abort=True, err=True)
+
+
 def _card(bundle: Bundle) -> dict[str, Any]:
     return {"folder": str(bundle.folder), "hash": bundle.hash, **json.loads(bundle.header.to_json())}
 
@@ -82,6 +182,7 @@ def _facts(bundle: Bundle) -> list[tuple[str, str]]:
         ("training data", header.training_data),
         ("known overlap", header.known_overlap),
         ("concepts", concepts),
+        ("made of", _made_of(header.config)),
         ("configuration", _pairs(plain)),
         ("calibration", _pairs(header.calibration)),
         ("preprocessing", _pairs(header.preprocessing)),
@@ -90,6 +191,17 @@ def _facts(bundle: Bundle) -> list[tuple[str, str]]:
         ("hash", f"{bundle.hash}, every part as stated"),
         ("folder", str(Path(bundle.folder).resolve())),
     ]
+
+
+def _made_of(config: Any) -> str:
+    """Files that the bundle was made of, for those of published weights."""
+    recipe = config.get("recipe")
+    parts = recipe.get("made_from", []) if isinstance(recipe, dict) else []
+    return "; ".join(
+        f"{part['what']}: "
+        + ", ".join(f"{name} {entry['sha256'][:12]} ({entry['state']})" for name, entry in part["files"].items())
+        for part in parts
+    )
 
 
 def _pairs(values: Any) -> str:
