@@ -46,7 +46,8 @@
     });
   }
 
-  document.getElementById("save").addEventListener("click", () => {
+  const save = document.getElementById("save");
+  if (save) save.addEventListener("click", () => {
     const text = JSON.stringify(JSON.parse(document.getElementById("data").textContent), null, 1);
     const link = document.createElement("a");
     link.href = URL.createObjectURL(new Blob([text + "\n"], { type: "application/json" }));

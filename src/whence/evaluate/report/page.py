@@ -5,19 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from string import Template
 from types import MappingProxyType
 
 import numpy as np
 
-from whence.earth.drawing import MAP_CSS
 from whence.estimate import wording
 from whence.evaluate.evaluation import Evaluation
 from whence.evaluate.records import Record, Run
+from whence.evaluate.report.assets import asset, styles
 from whence.evaluate.report.cases import Album, case_section, largest_errors, surest_mistakes
 from whence.evaluate.report.curves import charts
 from whence.evaluate.report.pictures import Pictured, column, pictured
@@ -31,7 +29,6 @@ from whence.evaluate.report.sections import (
     sources_section,
 )
 from whence.evaluate.table import remarks, to_json
-from whence.explain.report.page import asset as report_asset
 from whence.explain.report.page import embedded_json, policy, unbroken
 
 _NO_FACTS: Mapping[str, str] = MappingProxyType({})
@@ -65,8 +62,7 @@ def render_report(
     """
     shown = contents or Contents()
     pictures = pictured(records, run.prior if run else None)
-    styles = report_asset("report.css") + MAP_CSS + _asset("evaluation.css")
-    script = _asset("evaluation.js")
+    style, script = styles(), asset("evaluation.js")
     title = f"{run.system} on {_dataset(run)}" if run else "Evaluation"
     other = found.comparison.other if found.comparison else None
     sections = (
@@ -78,9 +74,9 @@ def render_report(
         list_section(pictures),
         methods_section(found, run, remarks(found), shown.facts),
     )
-    return Template(_asset("evaluation.html")).substitute(
-        policy=escape(policy(styles, script), quote=True),
-        styles=styles,
+    return Template(asset("evaluation.html")).substitute(
+        policy=escape(policy(style, script), quote=True),
+        styles=style,
         script=script,
         title=escape(title),
         headline=escape(title),
@@ -111,11 +107,6 @@ def write_report(
     """
     page = render_report(found, records, run, contents)
     Path(path).write_text(page, encoding="utf-8", errors="replace")
-
-
-@lru_cache(maxsize=8)
-def _asset(name: str) -> str:
-    return (files("whence.evaluate.report") / name).read_text(encoding="utf-8")
 
 
 def _dataset(run: Run) -> str:
