@@ -19,7 +19,7 @@ class Exit(IntEnum):
 
 EXITS = {
     Exit.DONE: "everything was answered (an abstention is an answer)",
-    Exit.SOME_FAILED: "some pictures failed, or 'doctor' found something broken",
+    Exit.SOME_FAILED: "some pictures failed or are missing, 'doctor' found something broken, or 'benchmarks' a leak",
     Exit.USAGE: "the command, an option, a constraint or a place could not be understood",
     Exit.NONE_ANSWERED: "no picture was answered",
     Exit.NOT_WORKING: "whence itself cannot work: a damaged table, no space to write, workers that do not start",

@@ -12,6 +12,7 @@ from typing import Any, final
 import click
 
 from whence import __version__
+from whence.cli.benchmarks import benchmarks
 from whence.cli.doctor import doctor
 from whence.cli.embed import embed
 from whence.cli.evaluate import evaluate
@@ -112,7 +113,7 @@ def program(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (locate, place, places, embed, sources, doctor, train, export, evaluate, models):
+for _command in (locate, place, places, embed, sources, doctor, train, export, evaluate, benchmarks, models):
     program.add_command(_command)
 
 
