@@ -26,7 +26,7 @@ $(VENV)/.demo: $(VENV)/.core
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.core
-	$(PIP) install --quiet -c constraints.txt -e '.[dev,train,towers,scale]'
+	$(PIP) install --quiet -c constraints.txt -e '.[dev,train,towers,scale,scenery]'
 	@touch $@
 
 demo: $(if $(PHOTO),$(VENV)/.core,$(VENV)/.demo)  ## locate the example pictures, or PHOTO=…, into out/

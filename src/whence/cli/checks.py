@@ -15,7 +15,7 @@ from importlib import metadata
 from whence import __version__
 
 _MODULES = {"pillow": "PIL", "pillow-heif": "pillow_heif", "faiss-cpu": "faiss"}
-_OPTIONAL_EXTRAS = ("scale", "web", "train")
+_OPTIONAL_EXTRAS = ("scale", "web", "train", "scenery")
 _SCRIPT_PACKS = {
     "Cyrillic": "cyrl",
     "Greek": "grek",
