@@ -40,11 +40,11 @@ def test_a_drawing_is_well_formed_and_escaped():
 def test_lines_steps_gaps_and_whiskers():
     x, y = np.array([1.0, 10.0, 100.0]), np.array([0.0, 0.5, 1.0])
     straight = draw_chart(chart(Series("s", "a", x, y)))
-    assert 'd="M52.0 304.0L298.0 158.0L544.0 12.0"' in straight
+    assert 'd="M52.0 304.0L292.0 158.0L532.0 12.0"' in straight
     stepped = draw_chart(chart(Series("s", "a", x, y, stepped=True)))
-    assert 'd="M52.0 304.0H298.0V158.0H544.0V12.0H544.0"' in stepped
+    assert 'd="M52.0 304.0H292.0V158.0H532.0V12.0H532.0"' in stepped
     torn = draw_chart(chart(Series("s", "a", x, np.array([0.0, np.nan, 1.0]))))
-    assert 'd="M52.0 304.0M544.0 12.0"' in torn
+    assert 'd="M52.0 304.0M532.0 12.0"' in torn
     ends = np.array([0.25, np.nan, 0.5]), np.array([0.75, np.nan, 1.0])
     whiskers = draw_chart(chart(Series("s", "a", x, y, dotted=True, lined=False, low=ends[0], high=ends[1])))
     assert whiskers.count("whisker-a") == 2

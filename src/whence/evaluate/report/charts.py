@@ -10,8 +10,8 @@ from html import escape
 import numpy as np
 from jaxtyping import Float
 
-WIDTH_PX, HEIGHT_PX = 560.0, 350.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 16.0, 12.0, 46.0
+WIDTH_PX, HEIGHT_PX = 560.0, 358.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 28.0, 12.0, 54.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,14 +150,14 @@ def _grid(x: Axis, y: Axis) -> str:
     for at, (_, label) in zip(_at(x, np.array([v for v, _ in x.ticks])), x.ticks, strict=True):
         out.append(f'<path class="grid" d="M{at:.1f} {_TOP:g}V{bottom:g}"/>')
         if label:
-            out.append(f'<text x="{at:.1f}" y="{bottom + 17:g}" text-anchor="middle">{escape(label)}</text>')
+            out.append(f'<text x="{at:.1f}" y="{bottom + 18:g}" text-anchor="middle">{escape(label)}</text>')
     for at, (_, label) in zip(_at(y, np.array([v for v, _ in y.ticks]), upright=True), y.ticks, strict=True):
         out.append(f'<path class="grid" d="M{_LEFT:g} {at:.1f}H{right:g}"/>')
         if label:
             out.append(f'<text x="{_LEFT - 7:g}" y="{at + 4:.1f}" text-anchor="end">{escape(label)}</text>')
     middle = (_LEFT + right) / 2.0
     out.append(f'<path class="frame-line" d="M{_LEFT:g} {_TOP:g}V{bottom:g}H{right:g}"/>')
-    out.append(f'<text class="axis" x="{middle:g}" y="{HEIGHT_PX - 8:g}" text-anchor="middle">{escape(x.name)}</text>')
+    out.append(f'<text class="axis" x="{middle:g}" y="{HEIGHT_PX - 6:g}" text-anchor="middle">{escape(x.name)}</text>')
     return "".join(out)
 
 

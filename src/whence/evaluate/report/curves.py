@@ -143,7 +143,7 @@ def bits_chart(pictures: Sequence[Pictured]) -> Chart:
     low = max(float(np.floor(np.min(bits, initial=0.0))) - 1.0, -20.0)
     high = min(float(np.ceil(np.max(bits, initial=0.0))) + 1.0, 40.0)
     step = next(size for size in (1, 2, 5, 10, 20) if (high - low) / size <= 8)
-    ticks = tuple((float(v), f"{v:+.0f}".replace("-", "−")) for v in _multiples(low, high, step))
+    ticks = tuple((float(v), f"{v:+d}".replace("-", "−") if v else "0") for v in _multiples(low, high, step))
     shares = (np.arange(bits.size) + 0.5) / max(bits.size, 1)
     at = np.array([0.05, 0.25, 0.5, 0.75, 0.95])
     told = np.quantile(bits, at, method="inverted_cdf") if bits.size else np.full(at.size, np.nan)

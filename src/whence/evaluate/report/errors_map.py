@@ -70,7 +70,7 @@ def errors_map(pictures: Sequence[Pictured]) -> str:
         f'<svg class="wm errors" viewBox="0 0 {window.width_px} {window.height_px}" role="img" '
         'aria-label="Map of the world with a line from the place where each picture was taken to its answer">'
         f'<defs><clipPath id="errors-clip"><path d="{sphere}"/></clipPath>'
-        f'<path id="errors-land" fill-rule="evenodd" d="{land}"/></defs>'
+        f'<path id="errors-land" vector-effect="non-scaling-stroke" fill-rule="evenodd" d="{land}"/></defs>'
         f'<path class="wm-sea" d="{sphere}"/><g clip-path="url(#errors-clip)"><use class="wm-land" '
         f'href="#errors-land"/><path class="wm-grid" d="{lines}"/>{layers}</g>'
         f'<path class="wm-edge" d="{sphere}"/></svg>'
