@@ -9,13 +9,14 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from whence.core.config import fingerprint
 from whence.core.errors import InputError, OptionError, WhenceError
 
 if TYPE_CHECKING:
     from whence.batch.products import Products
+    from whence.estimate.types import Estimate
     from whence.pipeline import Locator, Options
 
 FAILURE_SCHEMA = "whence.failure/1"
@@ -62,12 +63,14 @@ class Task:
         text: free text that goes with every picture, or ``None``.
         products: files that are written for each picture.
         wants_text: whether outcomes carry the readable text.
+        wants_row: whether outcomes carry the columns of a file of predictions.
     """
 
     options: Options
     products: Products
     text: str | None = None
     wants_text: bool = False
+    wants_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +82,14 @@ class Outcome:
         line: the result as one line of JSON, without the line break.
         text: the readable text, if it was wanted and there is an answer.
         failure: why there is no answer, or ``None``.
+        row: columns of the answer in a file of predictions, if they were wanted and there is an answer.
     """
 
     job: Job
     line: str
     text: str = ""
     failure: Failure | None = field(default=None)
+    row: dict[str, Any] | None = None
 
     def record(self) -> dict[str, object]:
         """The result as plain values."""
@@ -155,7 +160,8 @@ def process(locator: Locator, task: Task, job: Job) -> Outcome:
         record["versions"] = {**estimate.versions, "run": run}
         task.products.write(job, query, estimate)
         text = to_text(estimate) if task.wants_text else ""
-        return Outcome(job, to_line(record), text)
+        row = _row(estimate, record, started) if task.wants_row else None
+        return Outcome(job, to_line(record), text, row=row)
     except MemoryError:
         message = "there is not enough memory for this picture. Shrink it, or use fewer workers."
         return failed(job, Failure("MemoryError", message), locator.versions, run)
@@ -166,6 +172,12 @@ def process(locator: Locator, task: Task, job: Job) -> Outcome:
     except Exception as error:  # a fault in one picture must not lose the others
         message = f"failed unexpectedly: {error}. Please report this, with the picture if you can."
         return failed(job, Failure(type(error).__name__, message), locator.versions, run)
+
+
+def _row(estimate: Estimate, record: Mapping[str, object], started: float) -> dict[str, Any]:
+    from whence.batch.answers import answered_row
+
+    return answered_row(estimate, record, (time.perf_counter() - started) * 1e3)
 
 
 def failed(job: Job, failure: Failure, versions: Mapping[str, str], run: str) -> Outcome:

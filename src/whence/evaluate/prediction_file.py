@@ -89,7 +89,7 @@ class RunFile(Sequence[Record]):
             self._file = parquet.ParquetFile(path)
         except (OSError, ValueError) as error:
             raise ArtifactError(f"{path} is no Parquet file, or damaged ({error}).") from error
-        self.run = _run_of(self._file.schema_arrow.metadata or {}, str(path))
+        self.run = _run_of(self._file.metadata.metadata or {}, str(path))
         self._group: tuple[int, list[dict[str, Any]]] = (-1, [])
 
     def __len__(self) -> int:
@@ -185,7 +185,7 @@ class RunWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self.close()
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a picture has an answer, or a failure, among the rows."""
@@ -220,16 +220,23 @@ class RunWriter:
         names = [name for name in order if name in self._starts] if order else list(self._starts)
         made = self.path.with_name(f".{self.path.name}.made")
         try:
+            plain = self._schema.remove_metadata()  # else it would be written twice, with the prior
             with parquet.ParquetWriter(
-                made, self._schema, compression="zstd", use_dictionary=["group"], write_statistics=False
+                made, plain, compression="zstd", use_dictionary=["group"], write_statistics=False
             ) as out:
+                out.add_key_value_metadata(self._schema.metadata)
                 for first in range(0, len(names), _ROWS_AT_ONCE):
                     batches = [self._batch(name) for name in names[first : first + _ROWS_AT_ONCE]]
-                    out.write_table(self._arrow.Table.from_batches(batches, self._schema), row_group_size=_ROWS_AT_ONCE)
+                    table = self._arrow.Table.from_batches(batches, self._schema)
+                    out.write_table(table.replace_schema_metadata(), row_group_size=_ROWS_AT_ONCE)
             made.replace(self.path)
         finally:
             made.unlink(missing_ok=True)
         self.discard()
+
+    def close(self) -> None:
+        """Close ``FILE.part``, which stays."""
+        self._file.close()
 
     def discard(self) -> None:
         """Remove ``FILE.part``."""
