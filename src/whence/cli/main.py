@@ -21,6 +21,7 @@ from whence.cli.locate import locate
 from whence.cli.models import models
 from whence.cli.output import write_error
 from whence.cli.place import place, places
+from whence.cli.predict import predict
 from whence.cli.sources import sources
 from whence.cli.train import export, train
 from whence.core.errors import InputError, WhenceError
@@ -113,7 +114,7 @@ def program(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (locate, place, places, embed, sources, doctor, train, export, evaluate, benchmarks, models):
+for _command in (locate, place, places, embed, sources, doctor, train, export, predict, evaluate, benchmarks, models):
     program.add_command(_command)
 
 
