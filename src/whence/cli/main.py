@@ -17,6 +17,7 @@ from whence.cli.doctor import doctor
 from whence.cli.embed import embed
 from whence.cli.evaluate import evaluate
 from whence.cli.exits import EXITS, Exit
+from whence.cli.faithfulness import faithfulness
 from whence.cli.locate import locate
 from whence.cli.models import models
 from whence.cli.output import write_error
@@ -114,7 +115,21 @@ def program(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
-for _command in (locate, place, places, embed, sources, doctor, train, export, predict, evaluate, benchmarks, models):
+for _command in (
+    locate,
+    place,
+    places,
+    embed,
+    sources,
+    doctor,
+    train,
+    export,
+    predict,
+    evaluate,
+    benchmarks,
+    faithfulness,
+    models,
+):
     program.add_command(_command)
 
 

@@ -1,0 +1,171 @@
+"""Intervention test: what the ledger says of a change, against the belief that is found when the change is made.
+
+Two changes can be told from the account alone. Without a source, the belief is the prior and the other sources' claims.
+With a concept at another strength, its claim is as many times what it was, and the rest stays. One rule of the model
+goes with it: where the model knows nothing, its likelihood is the mean of what it is elsewhere
+(`whence.evidence.alignment.parts`).
+
+The grid is not refined here, as finer cells lie where the changed belief has its mass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from whence.concepts.bank import bank
+from whence.concepts.decompose import Config as DecomposeConfig
+from whence.concepts.decompose import decompose
+from whence.earth.field import LN2, Field
+from whence.encode.bundled import AlignmentModel
+from whence.estimate.fuse import fuse
+from whence.estimate.types import Estimate
+from whence.evaluate.faithfulness.regions import Ask, total_variation
+from whence.evaluate.faithfulness.units import CONCEPT, concept_name
+from whence.evidence.types import Claim, Evidence
+from whence.samples.view import Query
+
+ALIGNMENT = "alignment"
+"""Name of the source whose concepts can be set."""
+
+EXACT = 1e-6
+"""Largest difference, bits, at which a prediction counts as exact."""
+
+PLAIN = {"alignment.refine": "0", "alignment.top_concepts": "100"}
+"""Settings under which concepts are edited: one grid, and a claim for every concept."""
+
+FACTORS = (0.0, 0.5, 2.0)
+"""Times the strength that a concept had."""
+
+Make = Callable[[Mapping[str, str], str | None], Ask]
+"""Makes what locates, with settings beyond the usual ones and without the source of a name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intervention:
+    """One change, as predicted and as found.
+
+    Attributes:
+        change: what was done, in words.
+        bits: largest difference between the two beliefs, log₂ density, over all cells.
+        variation: total variation between them.
+        moved: total variation between the belief before and the one found, so that one sees that something happened.
+    """
+
+    change: str
+    bits: float
+    variation: float
+    moved: float
+
+    @property
+    def exact(self) -> bool:
+        """Whether the prediction holds to `EXACT`."""
+        return self.bits <= EXACT
+
+
+def remove_sources(query: Query, make: Make) -> tuple[Intervention, ...]:
+    """Take each source that said something away, and compare.
+
+    Args:
+        query: what is located.
+        make: see `Make`.
+    """
+    before = make({}, None)(query)
+    said = [item.source for item in before.evidence if item.likelihoods]
+    out = []
+    for name in said:
+        predicted = fuse(before.prior, [item for item in before.evidence if item.source != name])
+        out.append(_compared(f"without {name}", before, predicted, make({}, name)(query)))
+    return tuple(out)
+
+
+def edit_concepts(
+    query: Query, make: Make, model: AlignmentModel, *, sparsity: float = 0.25, concepts: int = 2
+) -> tuple[Intervention, ...]:
+    """Set the concepts of the most bits to other strengths, and compare.
+
+    Args:
+        query: of one view; others give nothing, as a setting changes all views at once.
+        make: see `Make`; what it locates with has the model as ``alignment.model``.
+        model: whose concepts they are.
+        sparsity: of the decomposition, as in ``alignment.sparsity``.
+        concepts: how many.
+    """
+    if len(query.views) != 1 or query.views[0].kind not in model.settings.view_kinds:
+        return ()
+    before = make(PLAIN, None)(query)
+    said = next((item for item in before.evidence if item.source == ALIGNMENT and item.likelihoods), None)
+    if said is None:
+        return ()
+    embedding = model.embed_views(list(query.views))[0]
+    strengths = decompose(embedding, model.basis, DecomposeConfig(sparsity=sparsity)).strengths
+    ids = {bank()[name].name(): name for name in model.concept_ids}
+    strength_of = {name: float(strengths[model.concept_ids.index(ids[name])]) for name in ids}
+    out = []
+    for claim in _strongest(before, concepts):
+        name = concept_name(claim)
+        for factor in FACTORS:
+            value = strength_of[name] * factor
+            changed = [scaled_concept(item, claim, factor) if item is said else item for item in before.evidence]
+            found = make({**PLAIN, "alignment.set": f"{ids[name]}={value!r}"}, None)(query)
+            words = f"{name} from {strength_of[name]:.3f} to {value:.3f}"
+            out.append(_compared(words, before, fuse(before.prior, changed), found))
+    return tuple(out)
+
+
+def scaled_concept(item: Evidence, concept: Claim, factor: float) -> Evidence:
+    """Evidence of an alignment model on one view with one concept's claim times a factor.
+
+    Args:
+        item: with the claims of all concepts and of the remainder.
+        concept: one of its claims.
+        factor: new strength over old, 0 or more.
+    """
+    moving = [claim for claim in item.claims if claim.likelihood is not None]
+    fields = {id(claim): claim.likelihood for claim in moving if claim.likelihood is not None}
+    concepts = [fields[id(claim)].values for claim in moving if claim.kind == CONCEPT or claim.kind == "other concepts"]
+    inside = np.any([values != 0.0 for values in concepts], axis=0)
+    scaled = fields[id(concept)].scale(factor)
+    total = sum((fields[id(c)].values for c in moving if c is not concept), scaled.values)
+    last = moving[-1]
+    remainder = fields[id(last)]
+    shares = remainder.partition.fractions[inside]
+    peak = float(np.max(total[inside]))
+    mean = peak + float(np.log(np.sum(np.exp(total[inside] - peak) * shares) / np.sum(shares)))
+    elsewhere = Field(remainder.partition, np.where(inside, remainder.values, mean))
+    claims = tuple(
+        replace(c, likelihood=scaled) if c is concept else replace(c, likelihood=elsewhere) if c is last else c
+        for c in item.claims
+    )
+    return replace(item, claims=claims)
+
+
+def _strongest(estimate: Estimate, count: int) -> Sequence[Claim]:
+    """Concept claims of the most bits at the answer, for or against it."""
+    found = [
+        claim
+        for entry in estimate.ledger.entries
+        if entry.source == ALIGNMENT
+        for claim in entry.claims
+        if claim.claim.kind == CONCEPT and claim.claim.likelihood is not None
+    ]
+    return [entry.claim for entry in sorted(found, key=lambda entry: -abs(entry.bits))[:count]]
+
+
+def _compared(change: str, before: Estimate, predicted: Field, found: Estimate) -> Intervention:
+    return Intervention(
+        change,
+        largest_difference_bits(predicted, found.belief),
+        total_variation(predicted, found.belief),
+        total_variation(before.belief, found.belief),
+    )
+
+
+def largest_difference_bits(first: Field, second: Field) -> float:
+    """Largest difference of two log₂ densities over all cells; places that both rule out do not differ."""
+    partition = first.partition.union(second.partition)
+    a, b = first.on(partition).values, second.on(partition).values
+    same = a == b
+    return 0.0 if same.all() else float(np.max(np.abs(a[~same] - b[~same]))) / LN2
