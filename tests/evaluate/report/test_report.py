@@ -8,7 +8,9 @@ import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -17,7 +19,7 @@ from whence.earth.field import Field
 from whence.evaluate.metrics import area_to_truth_km2
 from whence.evaluate.records import SourceRecord, Truth
 from whence.evaluate.report import Album, Contents, render_report, write_report
-from whence.evaluate.report.cases import THUMBNAIL_PX, largest_errors, surest_mistakes
+from whence.evaluate.report.cases import THUMBNAIL_PX, largest_errors, surest_mistakes, without_other_answers
 from whence.evaluate.report.pictures import pictured
 from whence.evaluate.table import to_json
 from whence.explain.report.page import source_hash
@@ -137,7 +139,7 @@ def test_nothing_answered():
 
 def test_figures_of_a_picture(made):
     run, records = made
-    first = pictured(records[:1], run.prior)[0]
+    first = next(pictured(records[:1], run.prior))
     record = records[0]
     lat, lon = record.truth.lat_deg, record.truth.lon_deg
     assert first.bits == pytest.approx(float(record.belief.at(lat, lon) - run.prior.at(lat, lon)) / math.log(2))
@@ -157,20 +159,47 @@ def test_bits_of_a_source_at_the_truth_by_hand():
     record = replace(
         records[0], truth=Truth(10.0, 20.0), sources=(SourceRecord("s", half, 2.0), SourceRecord("t", None))
     )
-    told = pictured([record], run.prior)[0].sources
+    told = next(pictured([record], run.prior)).sources
     assert told[0].bits == pytest.approx(-math.log2(share + (1 - share) * math.sqrt(0.5)))
     assert math.isnan(told[1].bits)
 
 
 def test_which_cases_are_shown(made):
-    pictures = pictured(made[1], made[0].prior)
-    worst = largest_errors(pictures, 3)
-    assert [item.error_km for item in worst] == sorted((p.error_km for p in pictures if p.answered), reverse=True)[:3]
+    pictures = tuple(pictured(made[1], made[0].prior))
+    worst = largest_errors(pictures, len(pictures))
+    assert len(worst) == sum(item.answered for item in pictures)
+    for first, second in pairwise(worst):
+        assert (first.abstained, -first.error_km) <= (second.abstained, -second.error_km)
+    assert largest_errors(pictures, 3) == worst[:3]
     for item in surest_mistakes(pictures, 5):
         assert item.error_km > item.p90_km
         assert not item.abstained
     bits = [item.bits for item in surest_mistakes(pictures, 5)]
     assert bits == sorted(bits)
+
+
+def test_answers_are_held_for_the_shown_alone(made):
+    one = next(pictured(made[1][:1], None))
+    random = np.random.default_rng(0)
+    many = [
+        replace(
+            one, name=str(i), error_km=float(e), bits=float(b), p90_km=float(p), abstained=bool(a), estimate={"n": i}
+        )
+        for i, (e, b, p, a) in enumerate(
+            zip(
+                random.uniform(0, 9e3, 1500),
+                random.normal(size=1500),
+                random.uniform(0, 9e3, 1500),
+                random.random(1500) < 0.3,
+                strict=True,
+            )
+        )
+    ]
+    kept = without_other_answers(iter(many), 5)
+    assert [item.name for item in kept] == [item.name for item in many]
+    for choose in (largest_errors, surest_mistakes):
+        assert [item.estimate for item in choose(kept, 5)] == [item.estimate for item in choose(many, 5)]
+    assert sum(item.estimate is not None for item in kept) <= 10
 
 
 def _jpeg(colour):
@@ -210,7 +239,7 @@ def test_no_file_outside_the_folder_is_taken(made, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "out.jpg").write_bytes(_jpeg("red"))
     for name in ("../out.jpg", str(tmp_path / "out.jpg")):
-        item = replace(pictured(made[1][:1], None)[0], name=name, sha256="")
+        item = replace(next(pictured(made[1][:1], None)), name=name, sha256="")
         assert Album(tmp_path / "in").thumbnail(item) == ("", "the file is not there")
 
 

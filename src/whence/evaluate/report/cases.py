@@ -6,8 +6,8 @@ import base64
 import hashlib
 import io
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +22,7 @@ from whence.evaluate.report.pictures import Pictured
 THUMBNAIL_PX = 360
 _QUALITY = 78
 _SHOWN_CLAIMS = 4
+_HELD = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,9 @@ class Album:
 
 
 def largest_errors(pictures: Sequence[Pictured], most: int) -> list[Pictured]:
-    """Answers furthest from the truth, the furthest first; pictures without an answer are not among them."""
-    return sorted((item for item in pictures if item.answered), key=lambda item: -item.error_km)[:most]
+    """Answers furthest from the truth, the furthest first; those that were abstained from come after all others."""
+    answered = (item for item in pictures if item.answered)
+    return sorted(answered, key=lambda item: (item.abstained, -item.error_km))[:most]
 
 
 def surest_mistakes(pictures: Sequence[Pictured], most: int) -> list[Pictured]:
@@ -66,6 +68,37 @@ def surest_mistakes(pictures: Sequence[Pictured], most: int) -> list[Pictured]:
         return (item.bits if not math.isnan(item.bits) else 0.0, -item.error_km / max(item.p90_km, 1e-3))
 
     return sorted(wrong, key=key)[:most]
+
+
+def without_other_answers(pictures: Iterable[Pictured], most: int) -> tuple[Pictured, ...]:
+    """Take the pictures one by one and keep the answers of those alone that are shown singly.
+
+    The answers with their ledgers are most of what a picture takes in memory.
+
+    Args:
+        pictures: of one run.
+        most: how many of the largest errors and of the surest mistakes will be shown.
+    """
+    kept: list[Pictured] = []
+    held: list[int] = []
+    for item in pictures:
+        held.append(len(kept))
+        kept.append(item)
+        if len(held) >= _HELD + 2 * most:
+            held = _let_go(kept, held, most)
+    _let_go(kept, held, most)
+    return tuple(kept)
+
+
+def _let_go(kept: list[Pictured], held: Sequence[int], most: int) -> list[int]:
+    """Drop the answers of those among the held that later ones cannot bring back to the front; the others' places."""
+    some = [kept[i] for i in held]
+    shown = {id(item) for item in (*largest_errors(some, most), *surest_mistakes(some, most))}
+    left = [i for i in held if id(kept[i]) in shown]
+    for i in held:
+        if id(kept[i]) not in shown:
+            kept[i] = replace(kept[i], estimate=None)
+    return left
 
 
 def case_section(

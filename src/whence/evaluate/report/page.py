@@ -16,7 +16,7 @@ from whence.estimate import wording
 from whence.evaluate.evaluation import Evaluation
 from whence.evaluate.records import Record, Run
 from whence.evaluate.report.assets import asset, styles
-from whence.evaluate.report.cases import Album, case_section, largest_errors, surest_mistakes
+from whence.evaluate.report.cases import Album, case_section, largest_errors, surest_mistakes, without_other_answers
 from whence.evaluate.report.curves import charts
 from whence.evaluate.report.pictures import Pictured, column, pictured
 from whence.evaluate.report.sections import (
@@ -61,7 +61,7 @@ def render_report(
         contents: what else to show.
     """
     shown = contents or Contents()
-    pictures = pictured(records, run.prior if run else None)
+    pictures = without_other_answers(pictured(records, run.prior if run else None), shown.cases)
     style, script = styles(), asset("evaluation.js")
     title = f"{run.system} on {_dataset(run)}" if run else "Evaluation"
     other = found.comparison.other if found.comparison else None
@@ -158,7 +158,7 @@ def _cases(pictures: tuple[Pictured, ...], shown: Contents) -> str:
     worst = case_section(
         "worst",
         "Largest errors",
-        "Answers furthest from the truth.",
+        "Answers furthest from the truth; those that were abstained from come last.",
         largest_errors(pictures, shown.cases),
         shown.album,
         empty="No picture has an answer.",

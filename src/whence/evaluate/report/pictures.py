@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -77,14 +77,14 @@ class Pictured:
         return math.isfinite(self.error_km)
 
 
-def pictured(records: Iterable[Record], prior: Field | None) -> tuple[Pictured, ...]:
-    """Read the figures of each record, one at a time, so that no more than one belief is in memory.
+def pictured(records: Iterable[Record], prior: Field | None) -> Iterator[Pictured]:
+    """Yield the figures of each record, one at a time, so that no more than one belief is in memory.
 
     Args:
         records: of one run.
         prior: what every belief of the run started from; ``None`` where there are no beliefs.
     """
-    return tuple(_pictured(record, prior) for record in records)
+    return (_pictured(record, prior) for record in records)
 
 
 def column(pictures: Iterable[Pictured], name: str) -> Float[np.ndarray, " n"]:
