@@ -160,9 +160,13 @@ def _agree(what: str, question: str, yes: bool) -> None:
     """Ask on a terminal; elsewhere only ``--yes`` will do."""
     if yes:
         return
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise click.UsageError(f"Nobody is there to accept {what}: read the notice above, and accept it with --yes.")
     click.confirm(question, abort=True, err=True)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def _card(bundle: Bundle) -> dict[str, Any]:

@@ -96,11 +96,12 @@ def locate_files(
     """
     for folder in folders:
         if not folder.is_dir():
-            raise OptionError(f"{folder} is no folder. --from takes one that holds {', '.join(needed)}.")
+            raise OptionError(f"{folder} is no folder. --from takes one that holds {needed[0]} and so on.")
     own = next((place for folder in folders for place in _and_below(folder) if _holds(place, needed)), None)
     if folders and own is None and not download:
         where = ", ".join(map(str, folders))
-        raise ArtifactError(f"{where} holds no {origin.title}: needed are {', '.join(needed)}. {_remedy(origin)}")
+        wanted = ", ".join(one.replace("|", " or ") for one in needed)
+        raise ArtifactError(f"{where}: here is not {origin.title}, which needs {wanted}. {_remedy(origin)}")
     place = own or _of_package(origin, needed) or _of_hub(origin, needed, download=download)
     if place is None or not _holds(place, needed):
         raise ArtifactError(f"There is no {origin.title.removeprefix('the ')} on this machine. {_remedy(origin)}")

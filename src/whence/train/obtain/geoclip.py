@@ -23,6 +23,7 @@ from whence.encode.location.checkpoints import load_strictly, read_torch_file
 from whence.encode.location.geoclip import Config as LocationConfig
 from whence.encode.location.geoclip import GeoClip
 from whence.train.export import UnitLength, example_places, export_graph, noise_pixels
+from whence.train.obtain.folders import consistent
 from whence.train.obtain.steps import Steps
 
 HEAD, LOCATION, SCALE = "image_encoder_mlp_weights.pth", "location_encoder_weights.pth", "logit_scale_weights.pth"
@@ -30,6 +31,7 @@ HEAD, LOCATION, SCALE = "image_encoder_mlp_weights.pth", "location_encoder_weigh
 
 _FINEST_ORDER = 8  # cells of 25 km: the published gallery of 100,000 places is about as fine where people live
 _MOST_SCALE = 100.0
+_TOLERANCE = 5e-4  # the finest waves have phases of thousands of radians, where float32 rounds by as much
 
 
 @final
@@ -133,7 +135,8 @@ def build_geoclip(
         ArtifactError: weights of another layout, or a graph that differs from PyTorch.
         OptionError: something lies at ``folder``.
     """
-    tower = Clip(ClipConfig(weights=str(tower_folder)))
+    with consistent(tower_folder) as place:
+        tower = Clip(ClipConfig(weights=str(place)))
     head, location = load_head(weights_folder / HEAD), load_location(weights_folder / LOCATION)
     first: Any = head[0]
     last: Any = head[2]
@@ -156,13 +159,13 @@ def build_geoclip(
         },
     )
     AlignmentSettings.from_header(header)
-    picture, place = UnitLength(ProjectedTower(tower, head)), UnitLength(location)
+    picture, places = UnitLength(ProjectedTower(tower, head)), UnitLength(location)
     shown = torch.from_numpy(noise_pixels(tower.preprocessing))
     graphs = {
         "location": steps.graph(
             "location.onnx",
             "exporting the places",
-            lambda: export_graph(place, [example_places()], ["lat_lon_deg"], ["embedding"]),
+            lambda: export_graph(places, [example_places()], ["lat_lon_deg"], ["embedding"], tolerance=_TOLERANCE),
         ),
         "image": steps.graph(
             "image.onnx",

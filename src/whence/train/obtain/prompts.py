@@ -29,6 +29,7 @@ from whence.encode.text.siglip_text import SiglipText
 from whence.encode.text.types import TextEncoder
 from whence.evidence.prompts.model import PromptSettings, check_prompts, write_labels
 from whence.train.export import UnitLength, export_graph, noise_pixels
+from whence.train.obtain.folders import consistent
 from whence.train.obtain.steps import Steps
 from whence.train.obtain.texts import prompt_labels
 
@@ -47,7 +48,8 @@ def towers(model: Published, folder: Path) -> tuple[ImageEncoder, TextEncoder]:
     if model.family == "siglip":
         image, text = Siglip(SiglipConfig(weights=str(folder))), SiglipText(SiglipTextConfig(weights=str(folder)))
     else:
-        image, text = Clip(ClipConfig(weights=str(folder))), ClipText(ClipTextConfig(weights=str(folder)))
+        with consistent(folder) as place:
+            image, text = Clip(ClipConfig(weights=str(place))), ClipText(ClipTextConfig(weights=str(place)))
     if image.dim != text.dim:
         raise ArtifactError(
             f"The model in {folder} embeds pictures in {image.dim} numbers and texts in {text.dim}: they cannot be "
