@@ -10,7 +10,16 @@ from whence.earth.coordinates import Point
 from whence.earth.field import LN2, Field
 from whence.estimate.coarsen import coarsen
 from whence.estimate.estimate import estimate
-from whence.estimate.faithfulness import UNITS, DeletionTest, deletion_test, log_densities, measure
+from whence.estimate.faithfulness import (
+    UNITS,
+    DeletionTest,
+    Group,
+    Said,
+    deletion_test,
+    log_densities,
+    measure,
+    measure_sources,
+)
 from whence.estimate.types import QueryInfo
 from whence.evidence.types import Claim, Evidence
 from whence.explain.report.ledger import faithfulness_note
@@ -32,16 +41,49 @@ def _log2_at(prior, fields):
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
 def test_densities_of_all_subsets_are_those_of_fused_fields(count):
     prior, claims = _made(count)
-    found = log_densities(prior, [claim.values for claim in claims], HERE)
+    found = log_densities(prior, [Group(tuple(claim.values for claim in claims))], HERE)
     assert found.shape == (2**count,)
     for subset in range(2**count):
         kept = [claim for i, claim in enumerate(claims) if subset >> i & 1]
         assert found[subset] == pytest.approx(_log2_at(prior, kept), abs=1e-9)
 
 
+def test_densities_where_sources_may_be_wrong():
+    """A source of two claims that is wrong in a fifth of cases, one that never is, and one of a single claim."""
+    prior, (one, two, three, four) = _made(4, seed=2)
+    groups = [Group((one.values, two.values), 0.2), Group((three.values,)), Group((four.values,), 0.5)]
+    found = log_densities(prior, groups, HERE)
+
+    def allowed(fields, share):
+        whole = Field.sum([Field(prior.partition, np.zeros(768)), *fields])
+        ratio = np.exp(whole.values - prior.expected(whole))
+        return Field(prior.partition, np.log((1.0 - share) * ratio + share))
+
+    for subset in range(16):
+        kept = [claim for i, claim in enumerate((one, two, three, four)) if subset >> i & 1]
+        parts = [
+            allowed([c for c in (one, two) if any(c is k for k in kept)], 0.2),
+            *([three] if any(three is k for k in kept) else []),
+            allowed([c for c in (four,) if any(c is k for k in kept)], 0.5),
+        ]
+        assert found[subset] == pytest.approx(_log2_at(prior, parts), abs=1e-9)
+
+
+def test_claims_of_sources_that_may_be_wrong_stay_together_when_they_are_many():
+    prior, claims = _made(9, seed=5)
+    sources = [
+        Said(claims[:4], [9.0, 1.0, 1.0, 1.0], 0.1),
+        Said(claims[4:7], [8.0, 0.1, 0.1]),
+        Said(claims[7:], [7, 1]),
+    ]
+    assert measure_sources(prior, sources, HERE).units == UNITS
+    assert measure_sources(prior, [Said(claims[:1], [1.0], 0.3)], HERE) is None
+    assert measure_sources(prior, [], HERE) is None
+
+
 def test_areas_are_those_of_all_orders():
     prior, claims = _made(4, seed=3)
-    test = deletion_test(log_densities(prior, [claim.values for claim in claims], HERE))
+    test = deletion_test(log_densities(prior, [Group(tuple(claim.values for claim in claims))], HERE))
     full = _log2_at(prior, claims)
 
     def area(order):

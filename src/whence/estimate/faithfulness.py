@@ -18,11 +18,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from whence.earth.coordinates import Point
-from whence.earth.field import Field
+from whence.earth.field import LN2, Field
 from whence.estimate.types import Faithfulness
 
 UNITS = 5
-"""How many claims are taken away one by one; those of the fewest bits beyond go together as one."""
+"""How many units are taken away at most: claims one by one, and those of the fewest bits beyond together."""
 
 METHOD = "deletion of claims in the ledger's order against all orders, log density at the answer"
 """What is measured, in words."""
@@ -59,48 +59,83 @@ class DeletionTest:
         return float(np.clip(gain / span, -1.0, 1.0)) if span > 0.0 else 0.0
 
 
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Claims that are right or wrong together.
+
+    Attributes:
+        units: values of claims, or of several together, nats, on one partition.
+        wrong_share: with what probability none of them has to do with the place (`whence.estimate.fuse`).
+    """
+
+    units: tuple[Float[np.ndarray, " n"], ...]
+    wrong_share: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Said:
+    """What a source said that moves something.
+
+    Attributes:
+        claims: log-likelihoods, temperature included, all on one partition.
+        bits: of each at the answer, as in the ledger.
+        wrong_share: with what probability the source is wrong as a whole.
+    """
+
+    claims: Sequence[Field]
+    bits: Sequence[float]
+    wrong_share: float = 0.0
+
+
 def measure(prior: Field, claims: Sequence[Field], bits: Sequence[float], answer: Point) -> Faithfulness | None:
-    """Score the ledger's order of some claims.
+    """Score the ledger's order of claims of sources that are not allowed to be wrong (`measure_sources`)."""
+    return measure_sources(prior, [Said(claims, bits)], answer)
+
+
+def measure_sources(prior: Field, sources: Sequence[Said], answer: Point) -> Faithfulness | None:
+    """Score the ledger's order of the claims of some sources.
 
     Args:
         prior: normalised prior, on the partition of the claims.
-        claims: log-likelihoods of all claims that move something, temperature included, all on one partition.
-        bits: of each at the answer, as in the ledger.
+        sources: what each said.
         answer: place at which bits are read.
 
     Returns:
         The score, or ``None`` (not measured) with fewer than two claims, and where every order is alike.
     """
-    if len(claims) < 2:
-        return None
-    units = _units(claims, bits)
-    test = deletion_test(log_densities(prior, units, answer))
-    return None if test.score is None else Faithfulness(test.score, len(units), METHOD)
+    groups = _groups(sources)
+    count = sum(len(group.units) for group in groups)
+    score = deletion_test(log_densities(prior, groups, answer)).score if count > 1 else None
+    return None if score is None else Faithfulness(score, count, METHOD)
 
 
-def log_densities(prior: Field, units: Sequence[Float[np.ndarray, " n"]], answer: Point) -> Float[np.ndarray, " s"]:
-    """Log₂ density of the belief at a place, relative to uniform, with every subset of the units: ``2**len(units)``.
+def log_densities(prior: Field, groups: Sequence[Group], answer: Point) -> Float[np.ndarray, " s"]:
+    """Log₂ density of the belief at a place, relative to uniform, with every subset of the units: ``2**count``.
 
-    Bit ``i`` of an index says whether unit ``i`` is in. With ``w_i = exp(v_i − v_i(x))`` the density at ``x`` with the
-    units of a subset is one over the mean of ``Π w_i`` times the prior's ratio; the means of all subsets are one
-    product of two matrices, each holding the subsets of half of the units.
+    Bit ``i`` of an index says whether unit ``i`` is in, counted through all groups. A group with the units of a subset
+    multiplies the density by ``L = exp(Σ v)``, or, if it may be wrong, by ``(1 − ε) L / E_prior[L] + ε``.
 
     Args:
         prior: normalised, on the units' partition.
-        units: log-likelihoods on it, nats.
+        groups: of units.
         answer: the place.
     """
     at = int(prior.partition.index_at(answer.lat_deg, answer.lon_deg))
-    half = len(units) // 2
-    sums = np.zeros((2 ** (len(units) - half), 2**half))
-    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
-        for start in range(0, len(prior.values), _CELLS_AT_ONCE):
-            part = slice(start, start + _CELLS_AT_ONCE)
-            ratio = np.exp(prior.values[part] - prior.values[at]) * prior.partition.fractions[part]
-            low = _products([np.exp(v[part] - v[at]) for v in units[:half]], np.ones_like(ratio))
-            high = _products([np.exp(v[part] - v[at]) for v in units[half:]], ratio)
-            sums += np.einsum("in,jn->ij", high, low, optimize=True)
-        return -np.log2(sums).ravel()
+    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
+        means = [_means(prior, group, at) for group in groups]
+        here = np.ones(1)
+        for group, mean in zip(groups, means, strict=True):
+            own = _factors(group, mean, slice(at, at + 1), at)[:, 0]
+            here = np.multiply.outer(own, here).ravel()
+        *first, last = range(len(groups))
+        total = np.zeros(here.size)
+        for part in _parts(prior):
+            rows = _prior_mass(prior, part)[None]
+            for i in first:
+                own = _factors(groups[i], means[i], part, at)
+                rows = (own[:, None] * rows[None]).reshape(-1, rows.shape[1])
+            total += np.einsum("in,jn->ij", _factors(groups[last], means[last], part, at), rows, optimize=True).ravel()
+        return np.asarray((float(prior.values[at]) + np.log(here) - np.log(total)) / LN2)
 
 
 def deletion_test(densities: Float[np.ndarray, " s"]) -> DeletionTest:
@@ -124,16 +159,68 @@ def deletion_test(densities: Float[np.ndarray, " s"]) -> DeletionTest:
     return DeletionTest(float(ledger) / steps, random, best, worst)
 
 
-def _units(claims: Sequence[Field], bits: Sequence[float]) -> list[Float[np.ndarray, " n"]]:
-    """Values of the claims, those with the fewest bits at the answer as one."""
-    values = [claim.values for claim in claims]
-    if len(values) <= UNITS:
-        return values
-    ranked = np.argsort(-np.abs(bits), kind="stable").tolist()
-    together = values[ranked[UNITS - 1]].copy()
-    for i in ranked[UNITS:]:
-        together += values[i]
-    return [*(values[i] for i in ranked[: UNITS - 1]), together]
+def _groups(sources: Sequence[Said]) -> list[Group]:
+    """Claims as units, no more than `UNITS`: those of the most bits by themselves, the rest together.
+
+    Of what is left over, each source that may be wrong makes one unit, and all others make one.
+    """
+    claims = [(i, j) for i, said in enumerate(sources) for j in range(len(said.claims))]
+    ranked = sorted(claims, key=lambda own: -abs(sources[own[0]].bits[own[1]]))
+    alone = set(claims)
+    for most in range(UNITS - 1, -1, -1) if len(claims) > UNITS else ():
+        alone = set(ranked[:most])
+        if most + len({i if sources[i].wrong_share else -1 for i, _ in ranked[most:]}) <= UNITS:
+            break
+    by_share: dict[int, tuple[list[Float[np.ndarray, " n"]], list[Float[np.ndarray, " n"]]]] = {}
+    for i, j in claims:
+        told, rest = by_share.setdefault(i if sources[i].wrong_share else -1, ([], []))
+        (told if (i, j) in alone else rest).append(sources[i].claims[j].values)
+    return [
+        Group((*told, *_together(rest)), 0.0 if i < 0 else sources[i].wrong_share)
+        for i, (told, rest) in by_share.items()
+    ]
+
+
+def _together(values: Sequence[Float[np.ndarray, " n"]]) -> list[Float[np.ndarray, " n"]]:
+    """Several units as one; none of none."""
+    if len(values) < 2:
+        return list(values)
+    total = values[0].copy()
+    for value in values[1:]:
+        total += value
+    return [total]
+
+
+def _parts(prior: Field) -> list[slice]:
+    return [slice(start, start + _CELLS_AT_ONCE) for start in range(0, len(prior.values), _CELLS_AT_ONCE)]
+
+
+def _prior_mass(prior: Field, part: slice) -> Float[np.ndarray, " n"]:
+    return np.asarray(np.exp(prior.values[part]) * prior.partition.fractions[part])
+
+
+def _means(prior: Field, group: Group, at: int) -> Float[np.ndarray, " s"] | None:
+    """Mean over the prior of the likelihood of every subset, relative to the answer; ``None`` if not needed."""
+    if group.wrong_share == 0.0:
+        return None
+    total = np.zeros(2 ** len(group.units))
+    for part in _parts(prior):
+        total += np.einsum("sn,n->s", _likelihoods(group, part, at), _prior_mass(prior, part))
+    return total
+
+
+def _likelihoods(group: Group, part: slice, at: int) -> Float[np.ndarray, "s n"]:
+    """Likelihood of every subset of a group relative to that at the answer."""
+    factors = [np.exp(value[part] - value[at]) for value in group.units]
+    return _products(factors, np.ones(group.units[0][part].size))
+
+
+def _factors(group: Group, means: Float[np.ndarray, " s"] | None, part: slice, at: int) -> Float[np.ndarray, "s n"]:
+    """By what every subset of a group multiplies the density."""
+    found = _likelihoods(group, part, at)
+    if means is None:
+        return found
+    return (1.0 - group.wrong_share) * found / means[:, None] + group.wrong_share
 
 
 def _products(factors: Sequence[Float[np.ndarray, " n"]], first: Float[np.ndarray, " n"]) -> Float[np.ndarray, "s n"]:
