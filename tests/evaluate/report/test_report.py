@@ -57,7 +57,7 @@ def made():
 def html(made):
     run, records = made
     found = evaluated(records, by="continent", group="group")
-    return render_report(found, records, run, Contents(facts={"SHA-256 of the predictions": "ab" * 32}))
+    return render_report(found, run, records, Contents(facts={"SHA-256 of the predictions": "ab" * 32}))
 
 
 def test_a_report_asks_no_network(html):
@@ -112,7 +112,7 @@ def test_what_files_say_never_becomes_markup(html, made):
         replace(records[0], name=attack, truth=replace(records[0].truth, group=attack)),
         *records[1:],
     )
-    page = Page(render_report(evaluated(hostile), hostile, replace(run, dataset=attack, system=attack, machine=attack)))
+    page = Page(render_report(evaluated(hostile), replace(run, dataset=attack, system=attack, machine=attack), hostile))
     assert not page.all("img")
 
 
@@ -123,7 +123,7 @@ def test_the_figures_are_inside(html, made):
 
 def test_systems_that_give_points_only(made):
     bare = tuple(replace(item, belief=None, sources=(), estimate=None, p90_km=math.nan) for item in made[1])
-    html = render_report(evaluated(bare), bare)
+    html = render_report(evaluated(bare), made[0], bare)
     for said in ("Reliability", "What each source told", "Risk versus coverage"):
         assert said not in html
     assert "The file of predictions holds no ledger." in html
@@ -132,7 +132,7 @@ def test_systems_that_give_points_only(made):
 def test_nothing_answered():
     run, records = made_run(2)
     lost = tuple(replace(item, lat_deg=math.nan, lon_deg=math.nan, belief=None, failure="gone") for item in records)
-    html = render_report(evaluated(lost), lost, run)
+    html = render_report(evaluated(lost), run, lost)
     assert "No picture has an answer." in html
     assert "The map of errors" not in html
 
@@ -179,7 +179,7 @@ def test_which_cases_are_shown(made):
 
 
 def test_answers_are_held_for_the_shown_alone(made):
-    one = next(pictured(made[1][:1], None))
+    one = next(pictured(made[1][:1], made[0].prior))
     random = np.random.default_rng(0)
     many = [
         replace(
@@ -224,8 +224,8 @@ def test_thumbnails_are_opt_in_small_bare_and_of_the_same_file(made, tmp_path):
     (tmp_path / "b.jpg").write_bytes(other)
     rows = (*changed, records[-2])
     found = evaluated(rows)
-    assert not Page(render_report(found, rows, run)).all("img")
-    html = render_report(found, rows, run, Contents(Album(tmp_path)))
+    assert not Page(render_report(found, run, rows)).all("img")
+    html = render_report(found, run, rows, Contents(Album(tmp_path)))
     uris = {attrs["src"] for attrs, _ in Page(html).all("img")}
     assert len(uris) == 1
     data = base64.b64decode(uris.pop().partition(",")[2])
@@ -239,11 +239,11 @@ def test_no_file_outside_the_folder_is_taken(made, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "out.jpg").write_bytes(_jpeg("red"))
     for name in ("../out.jpg", str(tmp_path / "out.jpg")):
-        item = replace(next(pictured(made[1][:1], None)), name=name, sha256="")
+        item = replace(next(pictured(made[1][:1], made[0].prior)), name=name, sha256="")
         assert Album(tmp_path / "in").thumbnail(item) == ("", "the file is not there")
 
 
 def test_a_file_is_written(made, tmp_path):
     run, records = made
-    write_report(tmp_path / "page.html", evaluated(records), records, run)
+    write_report(tmp_path / "page.html", evaluated(records), run, records)
     assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")

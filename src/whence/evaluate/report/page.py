@@ -49,21 +49,19 @@ class Contents:
     facts: Mapping[str, str] = field(default_factory=lambda: _NO_FACTS)
 
 
-def render_report(
-    found: Evaluation, records: Iterable[Record], run: Run | None = None, contents: Contents | None = None
-) -> str:
+def render_report(found: Evaluation, run: Run, records: Iterable[Record], contents: Contents | None = None) -> str:
     """Return the report on an evaluation as HTML.
 
     Args:
         found: the figures.
+        run: what the records have in common.
         records: the pictures that were scored, read once, one after another.
-        run: what they have in common; without it beliefs are not read.
         contents: what else to show.
     """
     shown = contents or Contents()
-    pictures = without_other_answers(pictured(records, run.prior if run else None), shown.cases)
+    pictures = without_other_answers(pictured(records, run.prior), shown.cases)
     style, script = styles(), asset("evaluation.js")
-    title = f"{run.system} on {_dataset(run)}" if run else "Evaluation"
+    title = f"{wording.one_line(run.system, 120)} on {_dataset(run)}"
     other = found.comparison.other if found.comparison else None
     sections = (
         curves_section(charts(pictures, found.scores, other)),
@@ -92,8 +90,8 @@ def render_report(
 def write_report(
     path: Path | str,
     found: Evaluation,
+    run: Run,
     records: Iterable[Record],
-    run: Run | None = None,
     contents: Contents | None = None,
 ) -> None:
     """Write the report on an evaluation as a self-contained HTML file.
@@ -101,11 +99,11 @@ def write_report(
     Args:
         path: file to write.
         found: the figures.
+        run: what the records have in common.
         records: the pictures that were scored, read once, one after another.
-        run: what they have in common; without it beliefs are not read.
         contents: what else to show.
     """
-    page = render_report(found, records, run, contents)
+    page = render_report(found, run, records, contents)
     Path(path).write_text(page, encoding="utf-8", errors="replace")
 
 
@@ -113,9 +111,9 @@ def _dataset(run: Run) -> str:
     return wording.one_line(run.dataset.replace("\\", "/").rstrip("/").rpartition("/")[2] or run.dataset, 120)
 
 
-def _subline(found: Evaluation, run: Run | None) -> str:
+def _subline(found: Evaluation, run: Run) -> str:
     said = [f"{found.scores.count:,} pictures"]
-    if run is not None:
+    if run.created:
         said.append(f"predicted {run.created[:10]}")
     if found.config.group:
         said.append(f"intervals over groups of {found.config.group}")

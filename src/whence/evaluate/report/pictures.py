@@ -77,12 +77,12 @@ class Pictured:
         return math.isfinite(self.error_km)
 
 
-def pictured(records: Iterable[Record], prior: Field | None) -> Iterator[Pictured]:
+def pictured(records: Iterable[Record], prior: Field) -> Iterator[Pictured]:
     """Yield the figures of each record, one at a time, so that no more than one belief is in memory.
 
     Args:
         records: of one run.
-        prior: what every belief of the run started from; ``None`` where there are no beliefs.
+        prior: what every belief of the run started from.
     """
     return (_pictured(record, prior) for record in records)
 
@@ -92,13 +92,13 @@ def column(pictures: Iterable[Pictured], name: str) -> Float[np.ndarray, " n"]:
     return np.array([float(getattr(item, name)) for item in pictures])
 
 
-def _pictured(record: Record, prior: Field | None) -> Pictured:
+def _pictured(record: Record, prior: Field) -> Pictured:
     truth = record.truth
     error = math.inf
     if math.isfinite(record.lat_deg) and math.isfinite(record.lon_deg):
         error = float(distance_km(record.lat_deg, record.lon_deg, truth.lat_deg, truth.lon_deg))
     bits = area = before = level = math.nan
-    if record.belief is not None and prior is not None:
+    if record.belief is not None:
         bits, area, level = _of_belief(record.belief, prior, truth)
         before = area_to_truth_km2(prior, truth.lat_deg, truth.lon_deg)
     return Pictured(
@@ -120,9 +120,9 @@ def _pictured(record: Record, prior: Field | None) -> Pictured:
     )
 
 
-def _of_source(source: SourceRecord, prior: Field | None, truth: Truth) -> SourceFigures:
+def _of_source(source: SourceRecord, prior: Field, truth: Truth) -> SourceFigures:
     bits = math.nan
-    if source.likelihood is not None and prior is not None:
+    if source.likelihood is not None:
         tempered = source.likelihood.scale(1.0 / source.temperature)
         bits = (float(tempered.at(truth.lat_deg, truth.lon_deg)) - prior.expected(tempered)) / LN2
     return SourceFigures(source.source, bits, source.failure, source.elapsed_ms)

@@ -137,20 +137,18 @@ def list_section(pictures: Sequence[Pictured]) -> str:
     )
 
 
-def methods_section(found: Evaluation, run: Run | None, said: Sequence[str], facts: Mapping[str, str]) -> str:
+def methods_section(found: Evaluation, run: Run, said: Sequence[str], facts: Mapping[str, str]) -> str:
     """Section on how the figures came about.
 
     Args:
         found: the evaluation.
-        run: the run that was scored, if it is known.
+        run: the run that was scored.
         said: remarks on the figures, in sentences.
         facts: more names and values, such as the file's hash.
     """
-    rows: list[tuple[str, str]] = []
-    if run is not None:
-        rows += [("Data set", run.dataset), ("System", run.system), ("Predicted", run.created), ("On", run.machine)]
-        rows += [(f"Version of {name}", value) for name, value in run.versions.items()]
-        rows += [(f"Option {name}", value) for name, value in run.options.items()]
+    rows = [("Data set", run.dataset), ("System", run.system), ("Predicted", run.created), ("On", run.machine)]
+    rows += [(f"Version of {name}", value) for name, value in run.versions.items()]
+    rows += [(f"Option {name}", value) for name, value in run.options.items()]
     rows += [("Distances", "WGS84 geodesics"), ("Scored by", f"whence {__version__}")]
     rows += [(f"Setting {name}", value) for name, value in _settings(found).items()]
     rows += list(facts.items())
