@@ -21,7 +21,7 @@ from whence.earth.coordinates import Point
 from whence.earth.field import LN2, Field
 from whence.estimate.types import Faithfulness
 
-UNITS = 5
+UNITS = 6
 """How many units are taken away at most: claims one by one, and those of the fewest bits beyond together."""
 
 METHOD = "deletion of claims in the ledger's order against all orders, log density at the answer"
@@ -113,7 +113,8 @@ def log_densities(prior: Field, groups: Sequence[Group], answer: Point) -> Float
     """Log₂ density of the belief at a place, relative to uniform, with every subset of the units: ``2**count``.
 
     Bit ``i`` of an index says whether unit ``i`` is in, counted through all groups. A group with the units of a subset
-    multiplies the density by ``L = exp(Σ v)``, or, if it may be wrong, by ``(1 − ε) L / E_prior[L] + ε``.
+    multiplies the density by ``L = exp(Σ v)``, or, if it may be wrong, by ``(1 − ε) L / E_prior[L] + ε``. The mean of a
+    product of such sums is a sum of means of products of ``L``, which are those of smaller subsets.
 
     Args:
         prior: normalised, on the units' partition.
@@ -121,21 +122,20 @@ def log_densities(prior: Field, groups: Sequence[Group], answer: Point) -> Float
         answer: the place.
     """
     at = int(prior.partition.index_at(answer.lat_deg, answer.lon_deg))
-    with np.errstate(over="ignore", under="ignore", invalid="ignore", divide="ignore"):
-        means = [_means(prior, group, at) for group in groups]
-        here = np.ones(1)
-        for group, mean in zip(groups, means, strict=True):
-            own = _factors(group, mean, slice(at, at + 1), at)[:, 0]
-            here = np.multiply.outer(own, here).ravel()
-        *first, last = range(len(groups))
-        total = np.zeros(here.size)
-        for part in _parts(prior):
-            rows = _prior_mass(prior, part)[None]
-            for i in first:
-                own = _factors(groups[i], means[i], part, at)
-                rows = (own[:, None] * rows[None]).reshape(-1, rows.shape[1])
-            total += np.einsum("in,jn->ij", _factors(groups[last], means[last], part, at), rows, optimize=True).ravel()
-        return np.asarray((float(prior.values[at]) + np.log(here) - np.log(total)) / LN2)
+    means = _means(prior, [unit for group in groups for unit in group.units], at)
+    sizes = [len(group.units) for group in groups]
+    masks = [(2**size - 1) << sum(sizes[:i]) for i, size in enumerate(sizes)]
+    found = np.empty(means.size)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        for subset in range(means.size):
+            terms, here = [(1.0, 0)], 0.0  # weights, and units that stand in the product
+            for group, mask in zip(groups, masks, strict=True):
+                own, share = subset & mask, group.wrong_share
+                right = (1.0 - share) / means[own] if share else 1.0
+                here += np.log(right + share)
+                terms = [(w * right, held | own) for w, held in terms] + [(w * share, u) for w, u in terms if share]
+            found[subset] = here - np.log(sum(weight * means[held] for weight, held in terms))
+        return np.asarray((float(prior.values[at]) + found) / LN2)
 
 
 def deletion_test(densities: Float[np.ndarray, " s"]) -> DeletionTest:
@@ -191,36 +191,21 @@ def _together(values: Sequence[Float[np.ndarray, " n"]]) -> list[Float[np.ndarra
     return [total]
 
 
-def _parts(prior: Field) -> list[slice]:
-    return [slice(start, start + _CELLS_AT_ONCE) for start in range(0, len(prior.values), _CELLS_AT_ONCE)]
+def _means(prior: Field, units: Sequence[Float[np.ndarray, " n"]], at: int) -> Float[np.ndarray, " s"]:
+    """Mean over the prior of the product of the likelihoods of every subset, each relative to that in one cell.
 
-
-def _prior_mass(prior: Field, part: slice) -> Float[np.ndarray, " n"]:
-    return np.asarray(np.exp(prior.values[part]) * prior.partition.fractions[part])
-
-
-def _means(prior: Field, group: Group, at: int) -> Float[np.ndarray, " s"] | None:
-    """Mean over the prior of the likelihood of every subset, relative to the answer; ``None`` if not needed."""
-    if group.wrong_share == 0.0:
-        return None
-    total = np.zeros(2 ** len(group.units))
-    for part in _parts(prior):
-        total += np.einsum("sn,n->s", _likelihoods(group, part, at), _prior_mass(prior, part))
-    return total
-
-
-def _likelihoods(group: Group, part: slice, at: int) -> Float[np.ndarray, "s n"]:
-    """Likelihood of every subset of a group relative to that at the answer."""
-    factors = [np.exp(value[part] - value[at]) for value in group.units]
-    return _products(factors, np.ones(group.units[0][part].size))
-
-
-def _factors(group: Group, means: Float[np.ndarray, " s"] | None, part: slice, at: int) -> Float[np.ndarray, "s n"]:
-    """By what every subset of a group multiplies the density."""
-    found = _likelihoods(group, part, at)
-    if means is None:
-        return found
-    return (1.0 - group.wrong_share) * found / means[:, None] + group.wrong_share
+    It is one product of two matrices: the subsets of one half of the units times those of the other.
+    """
+    half = len(units) // 2
+    total = np.zeros((2 ** (len(units) - half), 2**half))
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        for start in range(0, len(prior.values), _CELLS_AT_ONCE):
+            part = slice(start, start + _CELLS_AT_ONCE)
+            mass = np.exp(prior.values[part]) * prior.partition.fractions[part]
+            low = _products([np.exp(v[part] - v[at]) for v in units[:half]], np.ones_like(mass))
+            high = _products([np.exp(v[part] - v[at]) for v in units[half:]], mass)
+            total += np.einsum("in,jn->ij", high, low, optimize=True)
+    return total.ravel()
 
 
 def _products(factors: Sequence[Float[np.ndarray, " n"]], first: Float[np.ndarray, " n"]) -> Float[np.ndarray, "s n"]:
