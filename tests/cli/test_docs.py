@@ -43,6 +43,18 @@ def test_every_command_and_option_is_documented(name):
             assert all(text in part for text in parameter.opts), parameter.name
 
 
+@pytest.mark.parametrize("name", [key for key, item in program.commands.items() if isinstance(item, click.Group)])
+def test_every_command_of_a_group_is_documented_with_its_options(name):
+    for key, command in program.commands[name].commands.items():
+        part = CLI.partition(f"### whence {name} {key}\n")[2].partition("\n##")[0]
+        assert command.help
+        assert command.help.split("\n")[0] in part
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, parameter.name
+                assert all(text in part for text in parameter.opts), parameter.name
+
+
 def test_every_exit_code_is_documented():
     assert set(EXITS) == set(Exit)
     for code, text in EXITS.items():

@@ -2,7 +2,7 @@
 
 Countries: with scores ``z``, ``r_c = exp(z_c)`` over its mean over the world's people is how much more likely the
 picture is in country ``c``; with a share ``w`` of pictures of which the model knows nothing the likelihood is
-``log(w + (1 − w) r_c)``.
+``log(w + (1 − w) r_c)``. The sea, and countries that were not asked about, take what the middle one of the others has.
 
 Divisions and cities speak within their country only: ``r_k = exp(z_k)`` over its mean among those of the country, as
 the country's prompt has spoken for all of them. Where several lie, ``log(1 + Σ g_k (w + (1 − w) r_k − 1))`` with the
@@ -54,7 +54,7 @@ def country_parts(scores: Mapping[str, float], wrong: float, most: int) -> tuple
     """
     peak = max(scores.values())
     low = {code: max(value - peak, _LOWEST) for code, value in scores.items()}
-    rates = areas.log_field(RegionLevel.COUNTRY, low, _LOWEST)
+    rates = areas.log_field(RegionLevel.COUNTRY, low, float(np.median(list(low.values()))))
     total = mixed(rates, wrong)
     mean = log_mean(rates)
     value = {code: float(np.log(wrong + (1.0 - wrong) * np.exp(min(z - mean, 40.0)))) for code, z in low.items()}

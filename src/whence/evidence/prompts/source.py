@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from jaxtyping import Float
@@ -104,6 +104,11 @@ class Prompts(EvidenceSource):
         """Hash of the bundle."""
         return "" if self._model is None else self._model.bundle.hash[:16]
 
+    @property
+    def calibration(self) -> Mapping[str, Any]:
+        """What the bundle says of its calibration."""
+        return {} if self._model is None else self._model.bundle.header.calibration
+
     def read(self, query: Query) -> tuple[Claim, ...]:
         """Claims of the strongest countries, divisions and cities of each view, of the others, and of concepts."""
         model = self._model
@@ -157,7 +162,7 @@ class Prompts(EvidenceSource):
     def _tell(self, kind: str, parts: Sequence[Part], number: int) -> list[Claim]:
         """Claims of the parts of one likelihood; the last is that of all others."""
         claims = []
-        within = "" if kind == "country" else " for its country"
+        within = "" if kind == "country" else " than elsewhere in its country"
         wrong = self.config.wrong_share if kind == "country" else self.config.place_wrong_share
         for place, part in enumerate(parts):
             others = place == len(parts) - 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 
 from whence.concepts.bank import bank
@@ -29,6 +31,7 @@ def prompt_labels(model: Published) -> tuple[Label, ...]:
         item = countries().get(code[:2])
         if item is not None and item.area_km2 > _LARGE_KM2 and item.population > _LARGE_PEOPLE and "." in code:
             labels.append(Label(LabelKind.DIVISION, code, _place(model, f"{table.region(code).name}, {item.name}")))
+    labels = _told_apart(labels)
     places = gazetteer()
     for row in np.flatnonzero(places.populations >= _CITY_PEOPLE).tolist():
         city = places.place(row)
@@ -38,6 +41,12 @@ def prompt_labels(model: Published) -> tuple[Label, ...]:
     for concept in bank():
         labels += [Label(LabelKind.CONCEPT, concept.id, _written(model, prompt)) for prompt in concept.prompts]
     return tuple(labels)
+
+
+def _told_apart(labels: list[Label]) -> list[Label]:
+    """Leave out divisions that share their name with another of the country: no text tells them apart."""
+    count = Counter(label.prompt for label in labels)
+    return [label for label in labels if label.kind is LabelKind.COUNTRY or count[label.prompt] == 1]
 
 
 def _place(model: Published, name: str) -> str:
