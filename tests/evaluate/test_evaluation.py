@@ -86,21 +86,24 @@ def test_against_another_system(truths, found):
     assert result.comparison.difference["within_750_km"].value == 0.5
     both = evaluate(found, truths, Config(answered_only=True), against=worse)
     assert both.scores.count == both.comparison.other.count == 3
-    assert figure_columns(both) == ("", "3 pictures", "the other", "difference")
+    assert figure_columns(both) == ("", "3 pictures", "the other", "difference", "p")
 
 
 def test_the_tables(truths, found):
     result = evaluate(found, truths, Config(by="country"), against=found)
     rows = figure_rows(result)
-    assert len(rows) == 8
+    assert len(rows) == 8 + 3
+    assert [row[4] for row in rows[:2]] == ["1.000", "1.000"]
     assert rows[2][0] == "within 200 km, %"
     assert rows[2][1].startswith("50.0 (")
     assert rows[6][1].startswith("∞")
     assert rows[6][3] == "not defined"
     assert all(len(row) == len(COLUMNS) for row in slice_rows(result))
     lines = markdown(result).splitlines()
-    assert len(lines) == 2 + 3 + 3
-    assert len({line.count("|") for line in lines}) == 1
+    wide, more = lines[: lines.index("")], lines[lines.index("") + 1 :]
+    assert len(wide) == 2 + 3 + 3
+    assert len({line.count("|") for line in wide}) == 1
+    assert len(more) == 2 + 3
 
 
 def test_json_is_json(truths, found):
@@ -112,6 +115,9 @@ def test_json_is_json(truths, found):
     assert [item["name"] for item in again["slices"]] == ["EU", "(none)", "OC"]
     assert again["against"]["difference"]["geoscore"]["value"] == 0.0
     assert again["config"]["by"] == "continent"
+    assert again["figures"]["named_country"]["value"] == pytest.approx(2 / 3, abs=1e-6)
+    assert again["against"]["p_values"]["geoscore"] == 1.0
+    assert again["kept"]["pictures"] + again["set_aside"]["pictures"] == 4
 
 
 def test_every_setting_has_its_help():

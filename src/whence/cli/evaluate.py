@@ -11,6 +11,8 @@ from whence.cli.output import write_json, write_table
 
 _EXAMPLES = """\b
 Examples:
+  whence evaluate predictions.parquet --by continent
+  whence evaluate ours.parquet --against theirs.parquet --place 25
   whence evaluate results.jsonl --truth photos.csv
   whence evaluate ours.jsonl --truth im2gps3k_places365.csv --group AUTHOR --by continent
   whence evaluate ours.jsonl --truth photos.csv --against theirs.csv --json
@@ -24,16 +26,25 @@ _FILE = click.Path(path_type=Path)
     "--truth",
     type=_FILE,
     metavar="FILE",
-    help="CSV table of true places; without it, columns truth_lat_deg and truth_lon_deg of PREDICTIONS.",
+    help="CSV table of true places; without it, those in PREDICTIONS.",
 )
 @click.option(
     "--against", type=_FILE, metavar="FILE", help="Predictions of another system, compared picture by picture."
 )
 @click.option(
-    "--by", default="", metavar="NAME", help="Slice by country, continent, koppen_group … or a column of the truth."
+    "--by",
+    default="",
+    metavar="NAME",
+    help="Slice by country, settlement, continent, koppen_group … or a column of the truth.",
 )
 @click.option(
     "--group", default="", metavar="COLUMN", help="Draw whole groups for the intervals, such as photographers."
+)
+@click.option(
+    "--place",
+    default="",
+    metavar="COLUMN|KM",
+    help="Draw places too: a column of the truth, or cells of about so many km.",
 )
 @click.option("--forgive", is_flag=True, help="Count an error within the truth's accuracy_km as nil.")
 @click.option(
@@ -44,22 +55,20 @@ _FILE = click.Path(path_type=Path)
 @click.option("--markdown", "as_markdown", is_flag=True, help="Write a Markdown table.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def evaluate(predictions: Path, truth: Path | None, against: Path | None, **given: Any) -> None:
-    """Score predictions against the truth: shares within 1 to 2500 km, median and mean error, GeoScore.
+    """Score predictions against the truth: shares within 1 to 2500 km, GeoScore, and the belief as a whole.
 
-    PREDICTIONS are the lines of whence locate --json, or a CSV table with name, lat_deg and lon_deg, so that
-    any system can be scored. Distances are WGS84 geodesics; brackets hold 95 % bootstrap intervals.
+    PREDICTIONS are a file of whence predict, which holds its truths and beliefs, the lines of whence locate --json,
+    or a CSV table with name, lat_deg and lon_deg, so that any system can be scored. Distances are WGS84 geodesics;
+    brackets hold 95 % bootstrap intervals. No picture and no model is needed.
     """
     from whence.evaluate.evaluation import Config
-    from whence.evaluate.evaluation import evaluate as score
-    from whence.evaluate.predictions import read_predictions, read_truths
+    from whence.evaluate.run_scores import Answers, score_files
     from whence.evaluate.table import COLUMNS, figure_columns, figure_rows, markdown, remarks, slice_rows, to_json
 
     as_json, as_markdown = given.pop("as_json"), given.pop("as_markdown")
     if as_json and as_markdown:
         raise click.UsageError("--json and --markdown exclude each other.")
-    truths = read_truths(truth or predictions, beside_predictions=truth is None)
-    other = read_predictions(against) if against else None
-    found = score(read_predictions(predictions), truths, Config(**given), other)
+    found = score_files(Answers(predictions, truth, against), Config(**given))
     if as_json:
         write_json(to_json(found))
         return

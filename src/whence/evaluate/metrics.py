@@ -83,6 +83,7 @@ def score(
     generator: np.random.Generator,
     *,
     groups: Sequence[str] | None = None,
+    places: Sequence[str] | None = None,
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> Scores:
@@ -92,6 +93,7 @@ def score(
         errors: km, infinite for missing answers.
         generator: source of the bootstrap.
         groups: photographer of each picture; whole groups are drawn then.
+        places: second unit to draw by (`draw_weights`).
         draws: of the bootstrap.
         level: of the intervals.
 
@@ -101,8 +103,8 @@ def score(
     if errors.size == 0:
         raise InputError("There is nothing to score: no picture has a truth.")
     measured = _Measured(errors)
-    drawn = [measured(weights) for weights in _weights(errors.size, groups, draws, generator)]
-    return Scores(errors.size, _intervals(measured(np.ones((1, errors.size)))[0], drawn, level))
+    drawn = [measured(weights) for weights in draw_weights(errors.size, groups, draws, generator, places)]
+    return Scores(errors.size, intervals(METRICS, measured(np.ones((1, errors.size)))[0], drawn, level))
 
 
 def difference(
@@ -111,6 +113,7 @@ def difference(
     generator: np.random.Generator,
     *,
     groups: Sequence[str] | None = None,
+    places: Sequence[str] | None = None,
     draws: int = DRAWS,
     level: float = LEVEL,
 ) -> Mapping[str, Interval]:
@@ -125,8 +128,11 @@ def difference(
         raise InputError(f"A paired comparison needs the same pictures, received {errors.size} and {other.size}.")
     first, second = _Measured(errors), _Measured(other)
     once = np.ones((1, errors.size))
-    drawn = [_minus(first(weights), second(weights)) for weights in _weights(errors.size, groups, draws, generator)]
-    return _intervals(_minus(first(once), second(once))[0], drawn, level)
+    drawn = [
+        _minus(first(weights), second(weights))
+        for weights in draw_weights(errors.size, groups, draws, generator, places)
+    ]
+    return intervals(METRICS, _minus(first(once), second(once))[0], drawn, level)
 
 
 def area_to_truth_km2(field: Field, lat_deg: float, lon_deg: float) -> float:
@@ -172,22 +178,55 @@ class _Measured:
         return 0.5 * (self._errors[lower] + self._errors[upper])
 
 
-def _weights(
-    count: int, groups: Sequence[str] | None, draws: int, generator: np.random.Generator
+def draw_weights(
+    count: int,
+    groups: Sequence[str] | None,
+    draws: int,
+    generator: np.random.Generator,
+    places: Sequence[str] | None = None,
 ) -> Iterator[Float[np.ndarray, "draws n"]]:
-    """How often each picture is drawn, in batches; none where there are fewer than two units to draw from."""
-    owner: Int[np.ndarray, " n"] = np.arange(count)
-    if groups is not None:
-        if len(groups) != count:
-            raise InputError(f"Each picture needs a group: received {len(groups)} for {count} pictures.")
-        _, owner = np.unique(np.asarray(groups, dtype=str), return_inverse=True)
-    units = int(owner.max()) + 1
-    if units < 2:
+    """How often each picture is drawn, in batches; none where there are fewer than two units to draw from.
+
+    With places as well as groups both are drawn, independently, and a picture counts as often as the product says:
+    the pigeonhole bootstrap (Owen 2007, *The pigeonhole bootstrap*), which does not understate the spread of a mean
+    over crossed units as drawing either alone does. A draw that takes no picture at all is drawn again.
+
+    Args:
+        count: number of pictures.
+        groups: photographer of each picture; pictures one by one if ``None``.
+        draws: how many.
+        generator: source of the draws.
+        places: second unit of each picture.
+
+    Raises:
+        InputError: not as many groups or places as pictures.
+    """
+    owners = [_owners(names, count) for names in (groups, places) if names is not None] or [np.arange(count)]
+    if any(int(owner.max()) < 1 for owner in owners):
         return
     batch = max(1, _WEIGHTS_AT_ONCE // count)
     for start in range(0, draws, batch):
         size = min(batch, draws - start)
-        yield generator.multinomial(units, np.full(units, 1.0 / units), size=size)[:, owner].astype(np.float64)
+        weights = _drawn(owners, size, generator)
+        while (empty := np.flatnonzero(weights.sum(axis=1) == 0.0)).size:
+            weights[empty] = _drawn(owners, empty.size, generator)
+        yield weights
+
+
+def _owners(names: Sequence[str], count: int) -> Int[np.ndarray, " n"]:
+    if len(names) != count:
+        raise InputError(f"Each picture needs a group: received {len(names)} for {count} pictures.")
+    return np.unique(np.asarray(names, dtype=str), return_inverse=True)[1]
+
+
+def _drawn(
+    owners: Sequence[Int[np.ndarray, " n"]], size: int, generator: np.random.Generator
+) -> Float[np.ndarray, "draws n"]:
+    out = np.ones((size, owners[0].size))
+    for owner in owners:
+        units = int(owner.max()) + 1
+        out *= generator.multinomial(units, np.full(units, 1.0 / units), size=size)[:, owner]
+    return out
 
 
 def _minus(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -196,12 +235,30 @@ def _minus(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         return np.asarray(first - second)
 
 
-def _intervals(values: np.ndarray, drawn: Sequence[np.ndarray], level: float) -> Mapping[str, Interval]:
+def intervals(
+    names: Sequence[str],
+    values: Float[np.ndarray, " k"],
+    drawn: Sequence[Float[np.ndarray, "draws k"]],
+    level: float,
+    *,
+    where_defined: bool = False,
+) -> Mapping[str, Interval]:
+    """Figures with percentile intervals, by name.
+
+    Args:
+        names: of the figures.
+        values: of the pictures as they are.
+        drawn: of the bootstrap's draws, in batches; no interval if empty.
+        level: of the intervals.
+        where_defined: leave out draws in which a figure is NaN, as where nothing drawn has it; otherwise there is no
+            interval then.
+    """
     tails = ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
+    ends = np.full((2, len(names)), np.nan)
     if drawn:
-        ends = np.quantile(np.concatenate(drawn), tails, axis=0, method="inverted_cdf")
-    else:
-        ends = np.full((2, len(METRICS)), np.nan)
-    return MappingProxyType(
-        {name: Interval(*map(float, row)) for name, *row in zip(METRICS, values, *ends, strict=True)}
-    )
+        rows = np.concatenate(drawn)
+        for i in range(len(names)):
+            column = rows[~np.isnan(rows[:, i]), i] if where_defined else rows[:, i]
+            if column.size:
+                ends[:, i] = np.quantile(column, tails, method="inverted_cdf")
+    return MappingProxyType({name: Interval(*map(float, row)) for name, *row in zip(names, values, *ends, strict=True)})

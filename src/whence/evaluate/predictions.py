@@ -1,13 +1,14 @@
 """Files of predictions and of truths, and which answers which.
 
-Predictions are the lines that ``whence locate --json`` writes, or a CSV table; truths are a CSV table. A picture's
+Predictions are a file of ``whence predict``, which holds its truths, the lines that ``whence locate --json`` writes, or
+a CSV table; truths are a CSV table. A picture's
 name may be a longer path in one file than in the other.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -16,6 +17,8 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from whence.core.errors import InputError
+from whence.evaluate.prediction_file import is_run, read_run
+from whence.evaluate.records import Record
 from whence.samples.datasets.tables import Row, read_rows
 
 _NAMES = ("name", "file", "path", "image", "IMG_ID", "id")
@@ -26,6 +29,12 @@ _EXPECTED = (
     "A table needs a column for the name (name, file, path, image, IMG_ID or id), and lat_deg and lon_deg (or lat, "
     "latitude, LAT; lon, lng, longitude, LON)."
 )
+ACCURACY = "accuracy_km"
+"""Column of the truths that says within which radius the camera stood."""
+
+GROUP = "group"
+"""Column of the truths in a file of predictions that names the photographer or album."""
+
 _ANSWER, _FAILURE = "whence.estimate/1", "whence.failure/1"
 _YES = frozenset({"1", "true", "yes"})
 
@@ -65,11 +74,13 @@ class Truths:
 
 
 def read_predictions(path: Path) -> Predictions:
-    """Read JSON lines or a CSV table; of several answers to one picture the last counts.
+    """Read a file of predictions, JSON lines or a CSV table; of several answers to one picture the last counts.
 
     Raises:
         InputError: the file is missing, empty, or of neither layout.
     """
+    if is_run(path):
+        return predictions_of(read_run(path).records(beliefs=False, estimates=False))
     try:
         with path.open("rb") as file:
             is_json = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
@@ -83,7 +94,7 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def read_truths(path: Path, *, beside_predictions: bool = False) -> Truths:
-    """Read a CSV table of true places.
+    """Read a CSV table of true places, or those in a file of predictions.
 
     Args:
         path: the table.
@@ -92,6 +103,8 @@ def read_truths(path: Path, *, beside_predictions: bool = False) -> Truths:
     Raises:
         InputError: the file is missing, empty or of another layout, or a name stands in it twice.
     """
+    if is_run(path):
+        return truths_of(read_run(path).records(beliefs=False, estimates=False))
     lats, lons = (_TRUE_LAT, _TRUE_LON) if beside_predictions else (_LAT, _LON)
     names: dict[str, int] = {}
     rows = []
@@ -107,6 +120,30 @@ def read_truths(path: Path, *, beside_predictions: bool = False) -> Truths:
     columns = {key: tuple(values[key].strip() for *_, values in rows) for key in rows[0][2]}
     lat, lon = (np.asarray([row[axis] for row in rows], float) for axis in (0, 1))
     return Truths(tuple(names), lat, lon, columns)
+
+
+def predictions_of(records: Iterable[Record]) -> Predictions:
+    """The points of records."""
+    rows = [(item.name, item.lat_deg, item.lon_deg, item.abstained) for item in records]
+    if not rows:
+        raise InputError("There is no prediction in the file.")
+    names, lat, lon, abstained = zip(*rows, strict=True)
+    return Predictions(tuple(names), np.asarray(lat, float), np.asarray(lon, float), np.asarray(abstained, bool))
+
+
+def truths_of(records: Iterable[Record]) -> Truths:
+    """The truths of records, with what the data set says of them as columns, among them `GROUP` and accuracy_km.
+
+    A picture whose photographer is not known is a group of its own, called by its name.
+    """
+    held = list(records)
+    keys = dict.fromkeys(key for item in held for key in item.truth.attributes)
+    columns = {key: tuple(item.truth.attributes.get(key, "") for item in held) for key in keys}
+    accuracies = [item.truth.accuracy_km for item in held]
+    columns[ACCURACY] = tuple("" if km is None else repr(km) for km in accuracies)
+    columns[GROUP] = tuple(item.truth.group or item.name for item in held)
+    lat, lon = (np.asarray([getattr(item.truth, axis) for item in held], float) for axis in ("lat_deg", "lon_deg"))
+    return Truths(tuple(item.name for item in held), lat, lon, columns)
 
 
 def matched(truths: Sequence[str], predictions: Sequence[str]) -> list[int | None]:
