@@ -15,6 +15,7 @@ from whence.core.bundle_header import HEADER, BundleHeader
 from whence.core.config import build, fingerprint
 from whence.core.errors import ArtifactError, OptionError, unknown_name
 from whence.encode.published import PUBLISHED
+from whence.estimate.calibration import Calibration
 from whence.estimate.coarsen import LEVELS, coarsen
 from whence.estimate.estimate import Config as EstimateConfig
 from whence.estimate.estimate import estimate
@@ -28,6 +29,9 @@ from whence.samples.view import Metadata, Query, View, ViewKind
 
 if TYPE_CHECKING:
     from whence.earth.field import Field
+
+NO_CALIBRATION = "none"
+"""Value of `Options.calibration` that leaves out also what models bring."""
 
 Picture = str | Path | bytes | BinaryIO | View
 """What `locate` takes: a path, the bytes of a file, an open binary file, or a view already read."""
@@ -57,6 +61,8 @@ class Options:
     "From where the pictures look: ground, panorama, drone, satellite or map; what the files say if not given."
     top: int = 5
     "How many candidates, and regions of each level, are given."
+    calibration: str | None = None
+    "File of whence calibrate, applied to the answers; what the models bring if not given, nothing for none."
     settings: Mapping[str, str] = field(default_factory=dict)
     "Settings of the parts, such as exif.wrong_share=0.1."
 
@@ -78,6 +84,7 @@ class Locator:
         Raises:
             OptionError: an unknown source, setting, model or prior.
             ConstraintError: a constraint that cannot be understood, or constraints that rule out everything.
+            ArtifactError: a calibration that is none.
         """
         self.options = options or Options()
         self._settings = _grouped(self.options.settings, self._known_parts())
@@ -89,6 +96,7 @@ class Locator:
                 )
             self._settings.setdefault(part, {})["model"] = self.options.model
         self.sources = self._make_sources()
+        self.calibrations = self._find_calibrations()
         self.constraints: tuple[Constraint, ...] = parse_constraints(
             self.options.within, self.options.exclude, self.options.near
         )
@@ -117,17 +125,28 @@ class Locator:
             for name in text.removeprefix("~").split(",")
             if Path(name.strip()).is_file()
         ]
+        asked = [f"{source.NAME} {source.version}".strip() for source in self.sources]
         configuration = fingerprint(
-            {f.name: str(getattr(self.options, f.name)) for f in fields(self.options)},
+            {f.name: str(getattr(self.options, f.name)) for f in fields(self.options) if f.name != "calibration"},
             dict(sorted(self.options.settings.items())),
-            [f"{source.NAME} {source.version}".strip() for source in self.sources],
+            asked,
             prior_hash,
             shapes,
         )
+        # What is read out of a picture hangs on less; calibrations hold as long as that is the same.
+        parts = {
+            part: {name: value for name, value in given.items() if name != "model"}
+            for part, given in sorted(self._settings.items())
+            if part != "estimate"
+        }
+        evidence = fingerprint(self.options.ignore_gps, str(self.options.kind), prior_hash, asked, parts)
+        calibrations = [item.hash for item in self.calibrations]
         return {
             "whence": __version__,
             "tables": fingerprint(dict(sorted(tables.items()))),
             "configuration": configuration,
+            "evidence": evidence,
+            **({"calibration": fingerprint(calibrations)} if calibrations else {}),
             **{source.NAME: source.version for source in self.sources if source.version},
         }
 
@@ -176,7 +195,15 @@ class Locator:
         config = replace(
             build(EstimateConfig, self._settings.get("estimate", {}), owner="estimate"), top=self.options.top
         )
-        found = estimate(_info(query), self.prior, evidence, config=config, versions=self.versions, timings_ms=timings)
+        found = estimate(
+            _info(query),
+            self.prior,
+            evidence,
+            config=config,
+            calibrations=self.calibrations,
+            versions=self.versions,
+            timings_ms=timings,
+        )
         return coarsen(found, self.options.coarsest) if self.options.coarsest else found
 
     def locate(self, *pictures: Picture, text: str | None = None, name: str | None = None) -> Estimate:
@@ -201,6 +228,20 @@ class Locator:
             if source.is_set_up or name in (self.options.sources or ()):
                 made.append(source)
         return tuple(made)
+
+    def _find_calibrations(self) -> tuple[Calibration, ...]:
+        """That of the options, else those that the models' bundles carry for sources whose temperature is not set."""
+        given = self.options.calibration
+        if given == NO_CALIBRATION:
+            return ()
+        if given is not None:
+            return (Calibration.load(Path(given)),)
+        carried = (
+            Calibration.of_bundle(source.calibration, source.NAME, f"the model of {source.NAME}")
+            for source in self.sources
+            if "temperature" not in self._settings.get(source.NAME, {})
+        )
+        return tuple(item for item in carried if item is not None)
 
     @staticmethod
     def _known_parts() -> tuple[str, ...]:

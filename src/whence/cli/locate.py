@@ -64,6 +64,11 @@ def answer_options(command: F) -> F:
                 help="Where pictures are taken before anything is known: photos, land, uniform or a field file.",
             ),
             click.option(
+                "--calibration",
+                metavar="FILE|none",
+                help="Apply a calibration of 'whence calibrate'; what the models bring if not given, nothing for none.",
+            ),
+            click.option(
                 "--set",
                 "settings",
                 multiple=True,
@@ -201,6 +206,7 @@ def options_of(given: dict[str, Any]) -> Options:
         model=given["model"],
         prior=given["prior"],
         kind=given["kind"],
+        calibration=given["calibration"],
         top=given["top"],
         settings=settings,
     )

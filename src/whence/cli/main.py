@@ -13,6 +13,7 @@ import click
 
 from whence import __version__
 from whence.cli.benchmarks import benchmarks
+from whence.cli.calibrate import calibrate
 from whence.cli.doctor import doctor
 from whence.cli.embed import embed
 from whence.cli.evaluate import evaluate
@@ -126,6 +127,7 @@ for _command in (
     export,
     predict,
     evaluate,
+    calibrate,
     benchmarks,
     faithfulness,
     models,

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from whence.core.arrays import ranges
 from whence.core.errors import unknown_name
+from whence.earth import grid
 from whence.earth.coordinates import Point
-from whence.earth.field import Field
+from whence.earth.field import CellRegion, Field
 from whence.earth.places import gazetteer
 from whence.estimate.places import label, naming_place
 from whence.estimate.types import (
@@ -55,11 +57,7 @@ def coarsen(estimate: Estimate, level: str) -> Estimate:
         error_km={key: max(value, floor) for key, value in estimate.error_km.items()},
         regions=tuple(_coarse_regions(estimate.regions, level)),
         candidates=candidates,
-        credible=tuple(
-            CredibleRegion(item.level, region.area_km2, region)
-            for item in estimate.credible
-            for region in (belief.credible_region(item.level),)
-        ),
+        credible=tuple(_coarse_credible(item, belief) for item in estimate.credible),
         ledger=replace(
             estimate.ledger,
             entries=tuple(_coarse_entry(entry, level) for entry in estimate.ledger.entries),
@@ -69,11 +67,31 @@ def coarsen(estimate: Estimate, level: str) -> Estimate:
         prior=prior,
         evidence=(),
         coarsest=level,
+        calibrated=tuple(
+            replace(item, sets=tuple(one for one in item.sets if level != "country" or one.level == "country"))
+            for item in estimate.calibrated
+        ),
     )
 
 
 def _average(field: Field, level: str) -> Field:
     return field.resample(_ORDERS[level]).normalise()
+
+
+def _coarse_credible(item: CredibleRegion, belief: Field) -> CredibleRegion:
+    """The region that holds as much of the averaged belief; of a calibrated one, all cells that it touches."""
+    if item.drawn_at is None:
+        region = belief.credible_region(item.level)
+        return CredibleRegion(item.level, region.area_km2, region)
+    fine, coarse = item.region.partition, belief.partition
+    first = np.searchsorted(coarse.starts, fine.starts[item.region.index], side="right") - 1
+    sizes = np.int64(1) << (2 * (grid.MAX_ORDER - fine.orders[item.region.index].astype(np.int64)))
+    after = np.searchsorted(coarse.starts, fine.starts[item.region.index] + sizes)
+    index = np.unique(ranges(first, np.maximum(after - first, 1)))
+    area = float(coarse.areas_km2[index].sum())
+    return CredibleRegion(
+        item.level, area, CellRegion(coarse, index, float(belief.mass[index].sum()), area), item.drawn_at
+    )
 
 
 def _snap(point: Point, level: str) -> Point:

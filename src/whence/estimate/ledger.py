@@ -4,6 +4,10 @@ Bits of a source at a place x: ``log₂ L(x) − log₂ E_prior[L]``, how much m
 average over the prior. The belief's density relative to uniform is then, at every place,
 ``prior bits + Σ source bits + agreement``, where the agreement ``Σ log₂ E[L] − log₂ E[Π L]`` is one number: what
 the sources say together beyond what each says alone.
+
+A calibrated source may be wrong, for which its last claim allows (`whence.estimate.fuse.allowance`): the bits of that
+claim are what the allowance takes from, or gives to, the sum of the others. It is made anew when one of them is taken
+away.
 """
 
 from __future__ import annotations
@@ -15,10 +19,11 @@ import numpy as np
 
 from whence.earth.coordinates import Point, distance_km
 from whence.earth.field import LN2, Field
-from whence.estimate.faithfulness import measure
+from whence.estimate.faithfulness import Said, measure_sources
+from whence.estimate.fuse import allowance
 from whence.estimate.peaks import mass_within, peaks
 from whence.estimate.types import Candidate, ClaimEntry, Ledger, LedgerEntry, Without
-from whence.evidence.types import Claim, Evidence
+from whence.evidence.types import ALLOWANCE, Claim, Evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,20 +55,20 @@ class _Account:
         """Bits of a likelihood at a place; 0 at no place."""
         return 0.0 if place is None else (float(lifted.at(place.lat_deg, place.lon_deg)) - log_mean) / LN2
 
-    def rest(self, removed: Sequence[_Part]) -> Field:
+    def rest(self, removed: Sequence[_Part], instead: Sequence[Field]) -> Field:
         """The belief without some parts: subtracted, or added up anew where that is coarser or they rule places out."""
         base = self.prior.partition
-        if any(np.isneginf(p.own.values).any() or base.union(p.own.partition) is not base for p in removed):
+        if instead or any(np.isneginf(p.own.values).any() or base.union(p.own.partition) is not base for p in removed):
             kept = [part.own for part in self.parts if all(part is not gone for gone in removed)]
-            return Field.sum([self.prior, *kept]).normalise()
+            return Field.sum([self.prior, *kept, *instead]).normalise()
         values = self.total.values.copy()
         for part in removed:
             values -= part.lifted.values
         return Field(self.total.partition, values).normalise()
 
-    def without(self, removed: Sequence[_Part]) -> Without:
-        """Answer and neighbourhood's mass when some parts are left out."""
-        belief = self.rest(removed)
+    def without(self, removed: Sequence[_Part], instead: Sequence[Field] = ()) -> Without:
+        """Answer and neighbourhood's mass when some parts are left out, and others stand in their place."""
+        belief = self.rest(removed, instead)
         moved = peaks(belief, 1, self.order)[0].point
         return Without(
             shift_km=float(distance_km(self.answer.lat_deg, self.answer.lon_deg, moved.lat_deg, moved.lon_deg)),
@@ -103,8 +108,8 @@ def build_ledger(
     prior_bits = float(prior.at(answer.lat_deg, answer.lon_deg)) / LN2
     total_bits = (float(total.at(answer.lat_deg, answer.lon_deg)) - total.log_total()) / LN2
     agreement = (sum(log_mean for _, log_mean in drawn) - total.log_total()) / LN2
-    bits = [claim.bits for entry, _ in drawn for claim in entry.claims if claim.claim.likelihood is not None]
-    faithfulness = measure(lifted_prior, [part.lifted for part in parts], bits, answer)
+    said = [_said(item, row, entry) for item, row, (entry, _) in zip(evidence, rows, drawn, strict=True)]
+    faithfulness = measure_sources(lifted_prior, [item for item in said if item.claims], answer)
     return Ledger(tuple(entries), prior_bits, agreement, total_bits, runner_up, faithfulness)
 
 
@@ -113,6 +118,16 @@ def _part(claim: Claim, item: Evidence, total: Field) -> _Part | None:
         return None
     own = claim.likelihood.scale(1.0 / item.temperature)
     return _Part(own, own.on(total.partition))
+
+
+def _said(item: Evidence, row: Sequence[_Part | None], entry: LedgerEntry) -> Said:
+    """What the order of claims is tested on; the allowance follows from the others."""
+    told = [
+        (part.lifted, found.bits)
+        for part, found in zip(row, entry.claims, strict=True)
+        if part is not None and found.claim.kind != ALLOWANCE
+    ]
+    return Said([field for field, _ in told], [bits for _, bits in told], item.wrong_share)
 
 
 def _entry(item: Evidence, row: Sequence[_Part | None], account: _Account) -> tuple[LedgerEntry, float]:
@@ -130,10 +145,24 @@ def _entry(item: Evidence, row: Sequence[_Part | None], account: _Account) -> tu
             claims.append(ClaimEntry(claim, 0.0, 0.0, None))
             continue
         own = log_mean if len(said) == 1 else account.with_prior(part.lifted).log_total()
-        alone = without if len(said) == 1 else account.without([part])
+        if claim.kind == ALLOWANCE:  # it is relative to the others already
+            own = 0.0
+        alone = without if len(said) == 1 else account.without(*_one_less(item, said, part, account.prior))
         at_answer, at_second = (account.bits(part.lifted, own, place) for place in (account.answer, account.second))
         claims.append(ClaimEntry(claim, at_answer, at_second, alone))
     return _ledger_entry(item, tuple(claims), without, whole, log_mean, account), log_mean
+
+
+def _one_less(
+    item: Evidence, said: Sequence[_Part], part: _Part, prior: Field
+) -> tuple[Sequence[_Part], Sequence[Field]]:
+    """What goes with a claim, and what takes its place: the allowance for a wrong source is made anew."""
+    *others, last = said
+    if item.wrong_share == 0.0 or part is last:
+        return [part], []
+    left = [other.own for other in others if other is not part]
+    made = allowance(Field.sum(left), item.wrong_share, prior) if left else None
+    return [part, last], [] if made is None else [made]
 
 
 def _ledger_entry(

@@ -12,7 +12,7 @@ from typing import Any
 
 from whence.earth.drawing import Marker, draw_map
 from whence.estimate import wording
-from whence.estimate.types import Candidate, ClaimEntry, Estimate, Faithfulness, LedgerEntry, Without
+from whence.estimate.types import Calibrated, Candidate, ClaimEntry, Estimate, Faithfulness, LedgerEntry, Without
 
 SCHEMA = "whence.estimate/1"
 """Name and version of the layout that `to_dict` writes; ``estimate.schema.json`` beside this file defines it."""
@@ -52,7 +52,15 @@ def to_dict(estimate: Estimate) -> dict[str, Any]:
             for r in estimate.regions
         ],
         "candidates": [_candidate(candidate) for candidate in estimate.candidates],
-        "credible": [{"level": c.level, "area_km2": _km2(c.area_km2)} for c in estimate.credible],
+        "credible": [
+            {
+                "level": c.level,
+                "area_km2": _km2(c.area_km2),
+                "belief": _share(c.region.mass),
+                "calibrated": c.drawn_at is not None,
+            }
+            for c in estimate.credible
+        ],
         "abstained": estimate.abstained,
         "abstention_reason": estimate.abstention_reason,
         "ledger": [_entry(entry) for entry in ledger.entries],
@@ -63,6 +71,7 @@ def to_dict(estimate: Estimate) -> dict[str, Any]:
         },
         "runner_up": _candidate(ledger.runner_up) if ledger.runner_up else None,
         "faithfulness": _faithfulness(ledger.faithfulness),
+        "calibration": [_calibrated(item) for item in estimate.calibrated],
         "coarsest": estimate.coarsest,
         "versions": dict(estimate.versions),
         "timings_ms": _times(estimate.timings_ms),
@@ -133,6 +142,23 @@ def _faithfulness(found: Faithfulness | None) -> dict[str, Any] | str:
     if found is None:
         return wording.NOT_MEASURED
     return {"score": _round(found.score, 3), "units": found.units, "method": found.method}
+
+
+def _calibrated(item: Calibrated) -> dict[str, Any]:
+    return {
+        "dataset": item.dataset,
+        "pictures": item.pictures,
+        "groups": item.groups,
+        "created": item.created,
+        "fits": item.fits,
+        "sources": list(item.sources),
+        "unit": item.unit or None,
+        "abstention": item.rule,
+        "sets": [
+            {"level": one.level, "coverage": one.coverage, "codes": None if one.codes is None else list(one.codes)}
+            for one in item.sets
+        ],
+    }
 
 
 def _entry(entry: LedgerEntry) -> dict[str, Any]:
@@ -219,7 +245,10 @@ def _sure_lines(estimate: Estimate) -> list[str]:
         for candidate in estimate.candidates[1:3]
         if candidate.probability >= 0.005
     ]
-    return lines + (_block("Or else", "; ".join(others)) if others else [])
+    lines += _block("Or else", "; ".join(others)) if others else []
+    for item in estimate.calibrated:
+        lines += _block("", wording.calibrated(item))
+    return lines
 
 
 def _why_lines(estimate: Estimate) -> list[str]:

@@ -73,14 +73,60 @@ class CredibleRegion:
     """The smallest region that holds a share of the belief.
 
     Attributes:
-        level: the share asked for, such as 0.9.
+        level: the share asked for, such as 0.9; of a calibrated region, how often such regions hold the truth.
         area_km2: its size.
-        region: its cells.
+        region: its cells; ``region.mass`` is the share of the belief inside.
+        drawn_at: level of the belief at which a calibrated region is drawn (`whence.estimate.conformal`); ``None``
+            where it is that which was asked for.
     """
 
     level: float
     area_km2: float
     region: CellRegion
+    drawn_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSet:
+    """Countries or first-level divisions among which is the true one with a given probability.
+
+    Attributes:
+        level: ``country`` or ``region``.
+        coverage: how often such sets hold the true one.
+        codes: the most probable first, the sea as an empty one; ``None`` for all there are.
+    """
+
+    level: str
+    coverage: float
+    codes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Calibrated:
+    """What an answer was calibrated on.
+
+    Attributes:
+        dataset: the pictures.
+        pictures: how many.
+        groups: of how many photographers or albums; 0 where they are not known.
+        created: when, ISO 8601.
+        fits: whether they were located with the same sources, settings, models and prior as this one.
+        sources: those whose likelihood was changed.
+        unit: what must be exchangeable for ``credible`` and ``sets`` to hold: ``picture`` or ``group``; empty if they
+            were not calibrated.
+        sets: countries and divisions.
+        rule: whether the rule for abstaining is the calibration's.
+    """
+
+    dataset: str
+    pictures: int
+    groups: int
+    created: str
+    fits: bool
+    sources: tuple[str, ...] = ()
+    unit: str = ""
+    sets: tuple[RegionSet, ...] = ()
+    rule: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +243,7 @@ class Estimate:
         versions: of the program, tables, configuration, seed.
         timings_ms: time by stage.
         coarsest: resolution floor that was applied, or ``None``.
+        calibrated: what it was calibrated on; empty if on nothing. Models may each bring their own.
     """
 
     query: QueryInfo
@@ -214,6 +261,7 @@ class Estimate:
     versions: Mapping[str, str]
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     coarsest: str | None = None
+    calibrated: tuple[Calibrated, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """The answer as plain JSON values (``docs/json.md`` has the schema)."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
-from whence.estimate.types import Candidate, Estimate, LedgerEntry, RegionProbability
+from whence.estimate.types import Calibrated, Candidate, Estimate, LedgerEntry, RegionProbability, RegionSet
 
+_LISTED = 12
+_WIDE = 0.8
 NOT_POSSIBLE = "ruled out"
 NOT_MEASURED = "not measured"
 
@@ -94,6 +96,30 @@ def certainty(estimate: Estimate) -> str:
     wide = max(estimate.credible, key=lambda region: region.level, default=None)
     size = f" The {percent(wide.level)} region covers {area(wide.area_km2)}." if wide else ""
     return f"Half of the belief lies within {p50} of the answer, 90 % within {p90}.{size}"
+
+
+def calibrated(item: Calibrated) -> str:
+    """What an answer was calibrated on, what that guarantees, and whether it fits, in sentences."""
+    what = "Calibrated" if item.unit or item.rule else f"{', '.join(item.sources)}: calibrated"
+    groups = "" if not item.groups else " of 1 photographer" if item.groups == 1 else f" of {item.groups} photographers"
+    said = [f"{what} on {item.pictures:,} pictures{groups}."]
+    if item.unit:
+        alike = "pictures of new photographers" if item.unit == "group" else "pictures"
+        said.append(f"Regions hold the truth as often as they say for {alike} that are taken like those.")
+    said += [told for one in item.sets if one.level == "country" and (told := _set(one))]
+    if not item.fits:
+        said.append("Those were located with other sources, settings, models or prior: here it may not hold.")
+    return " ".join(said)
+
+
+def _set(one: RegionSet) -> str:
+    if one.codes is None or len(one.codes) > _LISTED:
+        many = "any" if one.codes is None else f"one of {len(one.codes)}"
+        return "" if one.coverage < _WIDE else f"With {percent(one.coverage)}, the country is {many}."
+    names = [code or "none (at sea)" for code in one.codes]
+    return (
+        f"With {percent(one.coverage)}, the country is {names[0] if len(names) == 1 else 'one of ' + ', '.join(names)}."
+    )
 
 
 def runner_up(estimate: Estimate) -> Candidate | None:

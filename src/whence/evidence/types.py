@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from whence.earth.field import Field
 from whence.samples.view import Query
+
+ALLOWANCE = "allowance"
+"""Kind of the claim that says what the possibility of a wrong source changes; it depends on the source's others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,8 @@ class Evidence:
         source: name of the source.
         claims: what was read; their likelihoods add up to the source's.
         temperature: the log-likelihood is divided by it when fused; above 1 means trusted less.
+        wrong_share: with what probability the source has nothing to do with the place, as far as its last claim, of the
+            kind `ALLOWANCE`, allows for that; 0 if no claim does.
         elapsed_ms: wall time.
         failure: why the source gave nothing although it was asked, or ``None``.
     """
@@ -61,6 +67,7 @@ class Evidence:
     temperature: float = 1.0
     elapsed_ms: float = 0.0
     failure: str | None = None
+    wrong_share: float = 0.0
 
     @property
     def likelihoods(self) -> tuple[Field, ...]:
@@ -101,6 +108,11 @@ class EvidenceSource(ABC):
     def version(self) -> str:
         """What shapes the answers beside code, tables and settings, such as the hash of a model; empty if nothing."""
         return ""
+
+    @property
+    def calibration(self) -> Mapping[str, Any]:
+        """What the bundle of its model says of its calibration (``calibration`` in the header); empty without one."""
+        return {}
 
     @abstractmethod
     def read(self, query: Query) -> tuple[Claim, ...]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 from jaxtyping import Float
@@ -163,6 +163,11 @@ class Alignment(EvidenceSource):
     def version(self) -> str:
         """Hash of the bundle."""
         return "" if self._model is None else self._model.bundle.hash[:16]
+
+    @property
+    def calibration(self) -> Mapping[str, Any]:
+        """What the bundle says of its calibration."""
+        return {} if self._model is None else self._model.bundle.header.calibration
 
     def read(self, query: Query) -> tuple[Claim, ...]:
         """Claims of the strongest concepts of each view, of all others together, and of what no concept explains."""
