@@ -73,9 +73,9 @@ def read_photos(folder: Path, photographers: str = PHOTOGRAPHERS) -> Photos:
 
 
 def street_features(models: Path) -> Callable[[np.ndarray], np.ndarray]:
-    """Features of ``streetscene``: roots of the shares of the picture."""
+    """Features of ``streetscene``: logarithms of the shares of the picture."""
     network = TfliteModel(checked(models, SEGMENTATION))
-    return lambda pixels: np.sqrt(streetscene.shares(np.asarray(network.run(pixels), np.int64)))
+    return lambda pixels: streetscene.features(streetscene.shares(np.asarray(network.run(pixels), np.int64)))
 
 
 def scene_features(models: Path) -> Callable[[np.ndarray], np.ndarray]:

@@ -34,6 +34,7 @@ GROUPS: dict[str, tuple[int, ...]] = {
 
 _ROAD, _CARS = (0,), (13, 14, 15)
 _LEAST_ROAD, _LEAST_CARS = 0.05, 0.01
+_SPECK = 0.003
 _TOLD = 4
 
 
@@ -54,6 +55,11 @@ def shares(classes: Int[np.ndarray, "h w"]) -> Float[np.ndarray, " k"]:
     """Share of the picture in each of `GROUPS`, 0..1."""
     counts = np.bincount(classes.ravel(), minlength=19) / classes.size
     return np.array([counts[list(numbers)].sum() for numbers in GROUPS.values()])
+
+
+def features(found: Float[np.ndarray, " k"]) -> Float[np.ndarray, " k"]:
+    """What the fitted table takes: logarithms of shares, in which a speck is little more than nothing."""
+    return np.log(found + _SPECK)
 
 
 def side_of_traffic(classes: Int[np.ndarray, "h w"]) -> float | None:
@@ -123,7 +129,7 @@ class StreetScene(EvidenceSource):
             found = shares(classes)
             claims.append(
                 claim_of(
-                    table.pulls(np.sqrt(found)),
+                    table.pulls(features(found)),
                     kind="street scenery",
                     read=_in_words(found),
                     wrong_share=self.config.wrong_share,
