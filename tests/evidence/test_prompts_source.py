@@ -192,6 +192,8 @@ def test_it_is_asked_once_a_model_is_chosen(made, tmp_path, monkeypatch):
     assert not Prompts().is_set_up
     assert "--model" in Prompts().availability()
     assert Prompts().read(query((0.0, 0.0))) == ()
+    assert Prompts().calibration == {}
+    assert Prompts(Config(model=str(made.folder))).calibration == made.header.calibration
     assert "prompts" in sources().names()
     path = tmp_path / "photo.png"
     path.write_bytes(made_bundles.picture_of(*COUNTRIES["JP"]))
