@@ -109,11 +109,6 @@ class Prompts(EvidenceSource):
         """What the bundle says of its calibration."""
         return {} if self._model is None else self._model.bundle.header.calibration
 
-    @property
-    def calibration(self) -> Mapping[str, Any]:
-        """What the bundle says of its calibration."""
-        return {} if self._model is None else self._model.bundle.header.calibration
-
     def read(self, query: Query) -> tuple[Claim, ...]:
         """Claims of the strongest countries, divisions and cities of each view, of the others, and of concepts."""
         model = self._model
