@@ -18,7 +18,6 @@ from whence.estimate.faithfulness import (
     deletion_test,
     log_densities,
     measure,
-    measure_sources,
 )
 from whence.estimate.types import QueryInfo
 from whence.evidence.types import Claim, Evidence
@@ -76,9 +75,9 @@ def test_claims_of_sources_that_may_be_wrong_stay_together_when_they_are_many():
         Said(claims[4:7], [8.0, 0.1, 0.1]),
         Said(claims[7:], [7, 1]),
     ]
-    assert measure_sources(prior, sources, HERE).units == UNITS
-    assert measure_sources(prior, [Said(claims[:1], [1.0], 0.3)], HERE) is None
-    assert measure_sources(prior, [], HERE) is None
+    assert measure(prior, sources, HERE).units == UNITS
+    assert measure(prior, [Said(claims[:1], [1.0], 0.3)], HERE) is None
+    assert measure(prior, [], HERE) is None
 
 
 def test_areas_are_those_of_all_orders():
@@ -114,21 +113,21 @@ def test_a_ledger_that_counts_repetition_twice_is_caught():
     cell[at] = 0.7
     same, other = Field(base.partition, part), Field(base.partition, cell)
     assert _log2_at(base, [same]) > _log2_at(base, [other]) > 0.0
-    assert measure(base, [same, same, other], [1.2, 1.2, 1.0], HERE).score < 0.0
+    assert measure(base, [Said([same, same, other], [1.2, 1.2, 1.0])], HERE).score < 0.0
     cell[at] = 1.4
-    assert measure(base, [same, same, Field(base.partition, cell)], [1.2, 1.2, 2.0], HERE).score > 0.5
+    assert measure(base, [Said([same, same, Field(base.partition, cell)], [1.2, 1.2, 2.0])], HERE).score > 0.5
 
 
 def test_not_measured_below_two_claims_and_where_orders_are_alike():
     prior, (one, two) = _made(2)
-    assert measure(prior, [one], [1.0], HERE) is None
-    assert measure(prior, [one, one], [1.0, 1.0], HERE) is None
-    assert measure(prior, [one, two], [1.0, 2.0], HERE).score in (1.0, -1.0)
+    assert measure(prior, [Said([one], [1.0])], HERE) is None
+    assert measure(prior, [Said([one, one], [1.0, 1.0])], HERE) is None
+    assert measure(prior, [Said([one, two], [1.0, 2.0])], HERE).score in (1.0, -1.0)
 
 
 def test_many_claims_go_in_few_units():
     prior, claims = _made(9, seed=5)
-    found = measure(prior, claims, list(range(9)), HERE)
+    found = measure(prior, [Said(claims, list(range(9)))], HERE)
     assert found.units == UNITS
 
 
@@ -137,7 +136,7 @@ def test_places_ruled_out():
     values = np.full(768, -np.inf)
     values[int(prior.partition.index_at(HERE.lat_deg, HERE.lon_deg))] = 0.0
     hard = Field(prior.partition, values)
-    found = measure(prior, [*claims, hard], [1.0, 1.0, 9.0], HERE)
+    found = measure(prior, [Said([*claims, hard], [1.0, 1.0, 9.0])], HERE)
     assert found is not None
     assert np.isfinite(found.score)
 
@@ -169,7 +168,6 @@ def test_temperature_counts():
     prior, claims = _made(3, seed=1)
     told = tuple(Claim("made", str(i), "", likelihood=claim) for i, claim in enumerate(claims))
     found = estimate(QueryInfo("made"), prior, [Evidence("made", told, temperature=2.0)])
-    direct = measure(
-        prior, [claim.scale(0.5) for claim in claims], [c.bits for c in found.ledger.entries[0].claims], found.point
-    )
+    bits = [claim.bits for claim in found.ledger.entries[0].claims]
+    direct = measure(prior, [Said([claim.scale(0.5) for claim in claims], bits)], found.point)
     assert found.ledger.faithfulness.score == pytest.approx(direct.score)

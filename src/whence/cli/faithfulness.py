@@ -123,6 +123,8 @@ class _Maker:
         if key in self._kept:
             return self._kept[key]
         options = replace(self._options, settings={**self._options.settings, **settings})
+        if "alignment.model" in settings:  # a shuffled copy in the place of the model
+            options = replace(options, model=None)
         made = Locator(options if without is None else _leaving_out(options, without))
         if "alignment.set" not in settings:
             self._kept[key] = made
@@ -158,21 +160,22 @@ def _alignment(locator: Locator) -> tuple[str, float]:
 
 
 def _cases(paths: Sequence[str], locator: Locator, text: str | None) -> list[Case]:
+    from whence.batch.predict import read_test_set
     from whence.earth.coordinates import Point
     from whence.evaluate.faithfulness.study import Case
-    from whence.samples.datasets.photos_csv import table_samples
     from whence.samples.discover import find_pictures
 
-    def reader(path: Path) -> Callable[[], Query]:
+    def reader(path: str | Path) -> Callable[[], Query]:
         return lambda: locator.read(path, text=text, name=str(path))
 
     cases = []
     for item in paths:
         if item.lower().endswith(".csv"):
-            table = Path(item)
-            for sample in table_samples(table, table.parent):
-                point = Point(sample.lat_deg, sample.lon_deg)
-                cases.append(Case(str(sample.path), reader(sample.path), point, sample.group))
+            table = read_test_set(item)
+            for job, truth in zip(table.jobs, table.truths, strict=True):
+                cases.append(
+                    Case(job.name, reader(job.path or job.name), Point(truth.lat_deg, truth.lon_deg), truth.group)
+                )
         else:
             cases += [Case(str(path), reader(path)) for path in find_pictures(item)]
     return cases

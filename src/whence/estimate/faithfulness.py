@@ -87,12 +87,7 @@ class Said:
     wrong_share: float = 0.0
 
 
-def measure(prior: Field, claims: Sequence[Field], bits: Sequence[float], answer: Point) -> Faithfulness | None:
-    """Score the ledger's order of claims of sources that are not allowed to be wrong (`measure_sources`)."""
-    return measure_sources(prior, [Said(claims, bits)], answer)
-
-
-def measure_sources(prior: Field, sources: Sequence[Said], answer: Point) -> Faithfulness | None:
+def measure(prior: Field, sources: Sequence[Said], answer: Point) -> Faithfulness | None:
     """Score the ledger's order of the claims of some sources.
 
     Args:

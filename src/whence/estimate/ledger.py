@@ -19,7 +19,7 @@ import numpy as np
 
 from whence.earth.coordinates import Point, distance_km
 from whence.earth.field import LN2, Field
-from whence.estimate.faithfulness import Said, measure_sources
+from whence.estimate.faithfulness import Said, measure
 from whence.estimate.fuse import allowance
 from whence.estimate.peaks import mass_within, peaks
 from whence.estimate.types import Candidate, ClaimEntry, Ledger, LedgerEntry, Without
@@ -109,7 +109,7 @@ def build_ledger(
     total_bits = (float(total.at(answer.lat_deg, answer.lon_deg)) - total.log_total()) / LN2
     agreement = (sum(log_mean for _, log_mean in drawn) - total.log_total()) / LN2
     said = [_said(item, row, entry) for item, row, (entry, _) in zip(evidence, rows, drawn, strict=True)]
-    faithfulness = measure_sources(lifted_prior, [item for item in said if item.claims], answer)
+    faithfulness = measure(lifted_prior, [item for item in said if item.claims], answer)
     return Ledger(tuple(entries), prior_bits, agreement, total_bits, runner_up, faithfulness)
 
 

@@ -11,6 +11,8 @@ from whence.core.bundle import load_bundle
 from whence.core.errors import ArtifactError, InputError, OptionError
 from whence.earth.coordinates import Point
 from whence.encode.bundled import AlignmentModel
+from whence.estimate.calibration import SourceCalibration
+from whence.estimate.estimate import estimate
 from whence.evaluate.faithfulness.intervene import EXACT, edit_concepts, largest_difference_bits, remove_sources
 from whence.evaluate.faithfulness.randomise import (
     MIRRORED,
@@ -75,6 +77,32 @@ def test_edits_of_concepts_move_the_belief_as_the_ledger_said(bundle, make, plac
     assert all(item.exact for item in found)
     assert max(item.bits for item in found) <= EXACT
     assert max(item.moved for item in found) > 0.01
+
+
+def test_edits_are_exact_where_the_source_may_be_wrong(bundle, make):
+    source = {"temperature": 1.4, "wrong_share": 0.15, "pictures": 50, "groups": 3}
+    found = edit_concepts(query(), _with_wrong_share(make, source), AlignmentModel.load(str(bundle)), sparsity=0.05)
+    assert found
+    assert all(item.exact for item in found)
+    (without,) = remove_sources(query(), _with_wrong_share(make, source))
+    assert without.exact
+
+
+def _with_wrong_share(make, source):
+    """Locates as ``make`` does, with the alignment source calibrated."""
+    calibration = SourceCalibration(**source)
+
+    def made(settings, without):
+        ask = make(settings, without)
+
+        def asked(what):
+            found = ask(what)
+            evidence = [calibration.apply(item, found.prior) for item in found.evidence]
+            return estimate(found.query, found.prior, evidence)
+
+        return asked
+
+    return made
 
 
 def test_removing_a_source_is_exact(make):

@@ -23,7 +23,7 @@ from whence.earth.field import LN2, Field
 from whence.estimate.types import Estimate
 from whence.evaluate.faithfulness.randomise import ranks
 from whence.evaluate.faithfulness.units import CONCEPT, added_by, concept_name
-from whence.evidence.types import Claim
+from whence.evidence.types import ALLOWANCE, Claim
 
 _LEAST_BITS = 0.1
 _PERCENT = re.compile(r", (\d+)% likely\b")
@@ -76,7 +76,7 @@ def check_claims(estimate: Estimate, truth: Point) -> tuple[ClaimCheck, ...]:
     for item in estimate.evidence:
         for claim in item.claims:
             added = added_by(item, claim)
-            if added is None:
+            if added is None or claim.kind == ALLOWANCE:
                 continue
             bits = _bits_at(added, estimate.prior, truth)
             place = _concepts().get(concept_name(claim)) if claim.kind == CONCEPT else None

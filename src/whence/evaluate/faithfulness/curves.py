@@ -19,9 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from whence.earth.coordinates import Point
-from whence.earth.field import LN2, Field
-from whence.earth.partition import Partition
-from whence.evaluate.faithfulness.units import Level, Unit
+from whence.evaluate.faithfulness.units import Account, Level
 
 _ALIKE = 1e-9
 
@@ -102,43 +100,33 @@ Step = Callable[[Sequence[int]], tuple[float, float]]
 
 
 def unit_curves(
-    rest: Field,
-    units: Sequence[Unit],
-    answer: Point,
-    level: Level,
-    generator: np.random.Generator,
-    orders: int = 20,
+    account: Account, answer: Point, level: Level, generator: np.random.Generator, orders: int = 20
 ) -> OrderCurves | None:
-    """Curves of units that add up to a belief.
+    """Curves of the parts of an account, ordered by their bits in the ledger.
 
     Args:
-        rest: what stays, not normalised.
-        units: what is taken away; ordered here by their bits at the answer over the mean of ``rest``.
+        account: what is taken apart.
         answer: where the belief is read.
-        level: what they are called.
+        level: into what.
         generator: draws the random orders.
         orders: how many; all are taken where there are no more than that.
 
     Returns:
         ``None`` with fewer than two units, or where all orders are alike.
     """
+    units = account.units(level)
     if len(units) < 2:
         return None
-    partition = Partition.union_of([rest.partition, *(unit.field.partition for unit in units)])
-    base = rest.on(partition)
-    values = [unit.field.on(partition).values for unit in units]
-    at = int(partition.index_at(answer.lat_deg, answer.lon_deg))
-    start = base.log_total()
-    alone = [(v[at] - Field(partition, base.values + v).log_total() + start) / LN2 for v in values]
-    full = Field(partition, np.sum([base.values, *values], axis=0)).normalise()
+    at = int(account.partition.index_at(answer.lat_deg, answer.lon_deg))
+    full = account.mass()
 
     def step(gone: Sequence[int]) -> tuple[float, float]:
-        kept = [v for i, v in enumerate(values) if i not in set(gone)]
-        left = Field(partition, np.sum([base.values, *kept], axis=0)).normalise()
-        fall = float(full.values[at] - left.values[at]) / LN2
-        return fall, 0.5 * float(np.abs(full.mass - left.mass).sum())
+        left = account.mass(frozenset().union(*(units[i].members for i in gone)))
+        with np.errstate(divide="ignore"):
+            fall = float(np.log2(full[at]) - np.log2(left[at]))
+        return fall, 0.5 * float(np.abs(full - left).sum())
 
-    return order_curves(step, alone, [unit.name for unit in units], level, generator, orders)
+    return order_curves(step, [unit.bits for unit in units], [unit.name for unit in units], level, generator, orders)
 
 
 def order_curves(

@@ -20,11 +20,11 @@ from whence.concepts.decompose import Config as DecomposeConfig
 from whence.concepts.decompose import decompose
 from whence.earth.field import LN2, Field
 from whence.encode.bundled import AlignmentModel
-from whence.estimate.fuse import fuse
+from whence.estimate.fuse import allowance, fuse
 from whence.estimate.types import Estimate
 from whence.evaluate.faithfulness.regions import Ask, total_variation
 from whence.evaluate.faithfulness.units import CONCEPT, concept_name
-from whence.evidence.types import Claim, Evidence
+from whence.evidence.types import ALLOWANCE, Claim, Evidence
 from whence.samples.view import Query
 
 ALIGNMENT = "alignment"
@@ -108,38 +108,49 @@ def edit_concepts(
         name = concept_name(claim)
         for factor in FACTORS:
             value = strength_of[name] * factor
-            changed = [scaled_concept(item, claim, factor) if item is said else item for item in before.evidence]
+            changed = [
+                scaled_concept(item, claim, factor, before.prior) if item is said else item for item in before.evidence
+            ]
             found = make({**PLAIN, "alignment.set": f"{ids[name]}={value!r}"}, None)(query)
             words = f"{name} from {strength_of[name]:.3f} to {value:.3f}"
             out.append(_compared(words, before, fuse(before.prior, changed), found))
     return tuple(out)
 
 
-def scaled_concept(item: Evidence, concept: Claim, factor: float) -> Evidence:
+def scaled_concept(item: Evidence, concept: Claim, factor: float, prior: Field) -> Evidence:
     """Evidence of an alignment model on one view with one concept's claim times a factor.
 
     Args:
         item: with the claims of all concepts and of the remainder.
         concept: one of its claims.
         factor: new strength over old, 0 or more.
+        prior: normalised; over which a source that may be wrong is averaged.
     """
-    moving = [claim for claim in item.claims if claim.likelihood is not None]
-    fields = {id(claim): claim.likelihood for claim in moving if claim.likelihood is not None}
-    concepts = [fields[id(claim)].values for claim in moving if claim.kind == CONCEPT or claim.kind == "other concepts"]
-    inside = np.any([values != 0.0 for values in concepts], axis=0)
-    scaled = fields[id(concept)].scale(factor)
-    total = sum((fields[id(c)].values for c in moving if c is not concept), scaled.values)
-    last = moving[-1]
-    remainder = fields[id(last)]
-    shares = remainder.partition.fractions[inside]
-    peak = float(np.max(total[inside]))
-    mean = peak + float(np.log(np.sum(np.exp(total[inside] - peak) * shares) / np.sum(shares)))
+    told = [claim for claim in item.claims if claim.likelihood is not None and claim.kind != ALLOWANCE]
+    last, remainder = told[-1], _field(told[-1])
+    inside = np.any([_field(claim).values != 0.0 for claim in told if claim is not last], axis=0)
+    scaled = _field(concept).scale(factor)
+    total = sum((_field(claim).values for claim in told if claim is not concept), scaled.values)[inside]
+    shares, peak = remainder.partition.fractions[inside], float(np.max(total))
+    mean = peak + float(np.log(np.sum(np.exp(total - peak) * shares) / np.sum(shares)))
     elsewhere = Field(remainder.partition, np.where(inside, remainder.values, mean))
+    changed = {id(concept): scaled, id(last): elsewhere}
     claims = tuple(
-        replace(c, likelihood=scaled) if c is concept else replace(c, likelihood=elsewhere) if c is last else c
-        for c in item.claims
+        replace(claim, likelihood=changed.get(id(claim), claim.likelihood))
+        for claim in item.claims
+        if claim.kind != ALLOWANCE
     )
-    return replace(item, claims=claims)
+    made = replace(item, claims=claims)
+    extra = allowance(Field.sum(made.likelihoods).scale(1.0 / item.temperature), item.wrong_share, prior)
+    if extra is None:
+        return made
+    allowed = Claim(ALLOWANCE, "", "", likelihood=extra.scale(item.temperature))
+    return replace(made, claims=(*claims, allowed))
+
+
+def _field(claim: Claim) -> Field:
+    assert claim.likelihood is not None
+    return claim.likelihood
 
 
 def _strongest(estimate: Estimate, count: int) -> Sequence[Claim]:

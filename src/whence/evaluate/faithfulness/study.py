@@ -27,7 +27,7 @@ from whence.evaluate.faithfulness.randomise import (
     shuffled_bundle,
 )
 from whence.evaluate.faithfulness.regions import region_curves
-from whence.evaluate.faithfulness.units import Level, units_of
+from whence.evaluate.faithfulness.units import Account, Level
 from whence.samples.view import Query
 
 TESTS = ("curves", "regions", "interventions", "randomisation", "claims")
@@ -181,9 +181,9 @@ def _picture(
     estimate = ask(query)
     curves: list[OrderCurves] = []
     if "curves" in config.chosen:
+        account = Account(estimate)
         for level in (Level.SOURCE, Level.CLAIM, Level.CONCEPT):
-            units, rest = units_of(estimate, level)
-            found = unit_curves(rest, units, estimate.point, level, generator, config.orders)
+            found = unit_curves(account, estimate.point, level, generator, config.orders)
             curves += [] if found is None else [found]
     if "regions" in config.chosen:
         found = region_curves(query, ask, generator, side=config.grid, orders=config.region_orders)
