@@ -11,8 +11,9 @@ from whence.earth.field import Field
 from whence.estimate.estimate import estimate
 from whence.estimate.render import to_dict
 from whence.estimate.types import QueryInfo
+from whence.evaluate.belief_metrics import read_beliefs
 from whence.evaluate.evaluation import Config, Evaluation, evaluate
-from whence.evaluate.predictions import Predictions, Truths
+from whence.evaluate.predictions import predictions_of, truths_of
 from whence.evaluate.records import Record, Run, SourceRecord, Truth
 from whence.evidence.types import Claim, Evidence
 
@@ -44,22 +45,12 @@ def made_run(count: int = 24, seed: int = 0, *, system: str = "made") -> tuple[R
     return run, (*records, lost)
 
 
-def evaluated(records: tuple[Record, ...], **settings: object) -> Evaluation:
+def evaluated(run: Run, records: tuple[Record, ...], **settings: object) -> Evaluation:
     """The evaluation of records."""
-    names = tuple(item.name for item in records)
-    answers = Predictions(
-        names,
-        np.array([item.lat_deg for item in records]),
-        np.array([item.lon_deg for item in records]),
-        np.array([item.abstained for item in records]),
-    )
-    truths = Truths(
-        names,
-        np.array([item.truth.lat_deg for item in records]),
-        np.array([item.truth.lon_deg for item in records]),
-        {"group": tuple(item.truth.group or "" for item in records)},
-    )
-    return evaluate(answers, truths, Config(draws=100, **settings))
+    beliefs = None
+    if any(item.belief is not None for item in records):
+        beliefs = read_beliefs(records, run.prior)
+    return evaluate(predictions_of(records), truths_of(records), Config(draws=100, **settings), beliefs=beliefs)
 
 
 def _record(index: int, prior: Field, generator: np.random.Generator) -> Record:

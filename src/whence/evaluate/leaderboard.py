@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from whence.core.errors import ArtifactError, InputError, unknown_name
+from whence.earth.fieldfile import to_bytes
+from whence.evaluate.belief_scores import FIGURES as MORE
 from whence.evaluate.evaluation import Evaluation
 from whence.evaluate.metrics import METRICS, Interval
 from whence.evaluate.records import Record, Run, Truth
@@ -26,7 +28,11 @@ SCHEMA = "whence.leaderboard/1"
 RANKED_BY = "geoscore"
 """Figure that ranks where no other is asked for."""
 
-_HEADS = dict(zip(METRICS, FIGURES, strict=True))
+SHOWN = (*METRICS, "named_country", "bits", "area_score", "coverage_90", "aurc_2500_km")
+"""Figures in the table, where a run has them; the file holds all."""
+
+_HEADS = {**dict(zip(METRICS, FIGURES, strict=True)), **{name: item.label for name, item in MORE.items()}}
+_ERRORS = ("_km", "_km2", "_ece", "_error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,7 @@ class Entry:
         sha256: of that file.
         versions: of program, tables, configuration and models.
         machine: what it ran on.
+        prior: short hash of what its beliefs started from; empty where it has none.
     """
 
     system: str
@@ -73,6 +80,7 @@ class Entry:
     sha256: str
     versions: Mapping[str, str]
     machine: str
+    prior: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +127,7 @@ def entry(found: Evaluation, run: Run, predictions: Path) -> Entry:
     """
     how = found.config
     units = f"groups of {how.group}" if how.group else "pictures"
+    units += f" and places of {how.place}" if how.place else ""
     try:
         with predictions.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -127,7 +136,7 @@ def entry(found: Evaluation, run: Run, predictions: Path) -> Entry:
     return Entry(
         system=run.system,
         created=run.created,
-        figures=dict(found.scores.metrics),
+        figures={**found.scores.metrics, **found.figures},
         missing=found.missing,
         abstained=found.abstained,
         intervals=f"{how.level:.0%} bootstrap over {units}, {how.draws} draws, seed {how.seed}",
@@ -135,6 +144,7 @@ def entry(found: Evaluation, run: Run, predictions: Path) -> Entry:
         sha256=digest,
         versions=dict(run.versions),
         machine=run.machine,
+        prior=hashlib.sha256(to_bytes(run.prior)).hexdigest()[:16] if "bits" in found.figures else "",
     )
 
 
@@ -212,7 +222,7 @@ def ranked(board: Leaderboard, by: str = RANKED_BY) -> tuple[Entry, ...]:
 
 def smaller_is_better(figure: str) -> bool:
     """Tell whether a figure is an error or an area rather than a score."""
-    return not figure.startswith("within") and figure.endswith(("_km", "_km2"))
+    return not figure.startswith("within") and figure.endswith(_ERRORS)
 
 
 def table_of(board: Leaderboard, by: str = RANKED_BY) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -226,7 +236,8 @@ def table_of(board: Leaderboard, by: str = RANKED_BY) -> tuple[tuple[str, ...], 
         OptionError: no run has such a figure.
     """
     rows = ranked(board, by)
-    names = list(dict.fromkeys((*METRICS, *(name for item in rows for name in item.figures))))
+    held = {name for item in rows for name in item.figures}
+    names = [name for name in dict.fromkeys((*SHOWN, by)) if name in held]
     heads = ("", "system", "predicted", *(_HEADS.get(name, name.replace("_", " ")) for name in names), "no answer")
     cells = [
         (
@@ -266,6 +277,8 @@ def remarks(board: Leaderboard, by: str = RANKED_BY) -> list[str]:
         "Overlapping intervals do not rank two runs; the paired comparison of whence evaluate --against does.",
         f"{protocol[:1].upper()}{protocol[1:]}.",
     ]
+    if len({item.prior for item in board.entries} - {""}) > 1:
+        said.append("The runs started from different priors: their bits over the prior do not compare.")
     drawn = sorted({item.intervals for item in board.entries})
     return [*said, *(f"Brackets: {text}." for text in drawn)]
 

@@ -1,19 +1,16 @@
 """Charts: positions by hand, steps, whiskers, and the tables behind them."""
 
 import xml.etree.ElementTree as ET
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
-from whence.evaluate.metrics import score
-from whence.evaluate.records import Truth
+from made_runs import evaluated, made_run
+from whence.evaluate.belief_metrics import BeliefTable
+from whence.evaluate.metrics import Interval, score
 from whence.evaluate.report.charts import Axis, Chart, Series, draw_chart
 from whence.evaluate.report.curves import area_chart, bits_chart, charts, recall_chart, reliability_chart, risk_chart
-from whence.evaluate.report.pictures import Pictured
-
-
-def item(error=1.0, p90=10.0, bits=1.0, area=100.0, prior_area=1e6, level=0.5):
-    return Pictured("a", "", Truth(0, 0), 0.0, 0.0, error, p90, False, None, bits, area, prior_area, level, None)
 
 
 def chart(*series, x=None, title="A <b>title</b>"):
@@ -52,9 +49,17 @@ def test_lines_steps_gaps_and_whiskers():
     assert "line-a" not in whiskers
 
 
+def table(**columns):
+    """Beliefs of which only some figures matter."""
+    count = len(next(iter(columns.values())))
+    given = {name: np.asarray(values, float) for name, values in columns.items()}
+    rest = {item.name: given.get(item.name, np.full(count, np.nan)) for item in fields(BeliefTable)}
+    return BeliefTable(**{**rest, "abstained": np.zeros(count, bool), "believed": np.ones(count, bool)})
+
+
 def test_recall_is_the_distribution_of_errors():
     errors = np.array([0.5, 30.0, 3000.0, np.inf])
-    drawn = recall_chart([item(error=e) for e in errors], score(errors, np.random.default_rng(0)))
+    drawn = recall_chart(errors, score(errors, np.random.default_rng(0)))
     line = drawn.series[0]
     assert np.allclose(line.y, [0.0, 0.25, 0.5, 0.75, 0.75])
     assert np.allclose(line.x, [1.0, 1.0, 30.0, 3000.0, 20100.0])
@@ -64,45 +69,57 @@ def test_recall_is_the_distribution_of_errors():
 def test_recall_beside_another_system():
     errors = np.array([1.0, 2000.0])
     scores = score(errors, np.random.default_rng(0))
-    drawn = recall_chart([item(error=e) for e in errors], scores, scores)
+    drawn = recall_chart(errors, scores, scores)
     assert len(drawn.columns) == len(drawn.rows[0]) == 5
     assert "the other system" in draw_chart(drawn)
 
 
 def test_area_beside_the_prior_s():
-    drawn = area_chart([item(area=50.0), item(area=5e6)])
+    drawn = area_chart(table(area_km2=[50.0, 5e6], prior_area_km2=[1e6, np.nan]))
     by_area = {row[0]: row[1:] for row in drawn.rows}
     assert by_area["100 km²"] == ("50 %", "0 %")
+    assert by_area["10 million km²"] == ("100 %", "50 %")
     assert by_area["the Earth"] == ("100 %", "100 %")
 
 
 def test_reliability_counts_the_truths_inside_each_level():
-    drawn = reliability_chart([item(level=level) for level in (0.0, 0.3, 0.6, 0.95)])
+    known = {"coverage_50": Interval(0.4, 0.2, 0.6), "coverage_90": Interval(0.8, 0.7, 0.9)}
+    drawn = reliability_chart(table(level=[0.0, 0.3, 0.6, 0.95, np.nan]), known)
     by_level = dict(drawn.rows)
     assert by_level["50 %"] == "50 %"
     assert by_level["90 %"] == "75 %"
     assert by_level["95 %"] == "75 %"  # its region ends short of the truth
+    assert np.allclose(drawn.series[1].x, [0.5, 0.9])
+    assert np.allclose(drawn.series[1].y, [0.4, 0.8])
+    assert reliability_chart(table(level=[0.5]), {}).series[1].x.size == 0
 
 
 def test_bits_from_the_worst_to_the_best():
-    drawn = bits_chart([item(bits=b) for b in (-np.inf, 1.0, 3.0, 2.0)])
+    drawn = bits_chart(np.array([-np.inf, 1.0, 3.0, 2.0, np.nan]))
     assert np.allclose(drawn.series[0].y, [drawn.y.low, 1.0, 2.0, 3.0])
     assert dict(drawn.rows)["50 %"] == "+1.0"
     assert dict(drawn.rows)["5 %"] == "ruled out"
 
 
 def test_risk_among_the_surest():
-    drawn = risk_chart([item(error=10.0, p90=1.0), item(error=300.0, p90=2.0), item(error=np.inf, p90=np.nan)])
-    assert np.allclose(drawn.series[0].y, [0.0, 0.5, 2 / 3])
-    assert np.allclose(drawn.series[1].y, [0.0, 0.0, 1 / 3])
-    assert drawn.rows[-1] == ("100 %", "67 %", "33 %")
+    errors, p50 = np.array([10.0, 300.0, np.inf]), np.array([1.0, 2.0, np.nan])
+    drawn = risk_chart(errors, p50, np.array([False, True, True]))
+    near, dot, far, _ = drawn.series
+    assert np.allclose(near.y, [0.0, 0.5, 2 / 3])
+    assert np.allclose(far.y, [0.0, 0.0, 1 / 3])
+    assert np.allclose([dot.x[0], dot.y[0]], [1 / 3, 0.0])
+    assert drawn.rows[-2] == ("100 %", "67 %", "33 %")
+    assert drawn.rows[-1] == ("33 %, all without an abstention", "0 %", "0 %")
+    ET.fromstring(draw_chart(risk_chart(errors, p50, np.ones(3, bool))))
 
 
 @pytest.mark.parametrize("believed", [True, False])
 def test_charts_of_beliefs_are_drawn_only_where_there_are_beliefs(believed):
-    nan = np.nan
-    made = [item() if believed else item(bits=nan, area=nan, prior_area=nan, level=nan) for _ in range(3)]
-    names = [c.ident for c in charts(made, score(np.ones(3), np.random.default_rng(0)))]
-    assert names == (["recall", "area", "reliability", "bits", "risk"] if believed else ["recall", "risk"])
-    for drawn in charts(made, score(np.ones(3), np.random.default_rng(0))):
-        ET.fromstring(draw_chart(drawn))
+    run, records = made_run(4)
+    rows = records if believed else tuple(replace(item, belief=None, failure=None) for item in records)
+    drawn = charts(evaluated(run, rows))
+    assert [item.ident for item in drawn] == (
+        ["recall", "area", "reliability", "bits", "risk"] if believed else ["recall"]
+    )
+    for item in drawn:
+        ET.fromstring(draw_chart(item))

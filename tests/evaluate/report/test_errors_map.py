@@ -22,9 +22,9 @@ from whence.evaluate.report.pictures import Pictured
 
 def item(lat, lon, to_lat, to_lon, name="a.jpg"):
     error = float(distance_km(lat, lon, to_lat, to_lon)) if math.isfinite(to_lat) else math.inf
-    unknown = math.nan
+    nan = math.nan
     return Pictured(
-        name, "", Truth(lat, lon), to_lat, to_lon, error, unknown, False, None, unknown, unknown, unknown, unknown, None
+        name, "", Truth(lat, lon), to_lat, to_lon, error, nan, nan, False, None, nan, nan, nan, nan, None
     )  # fmt: skip
 
 

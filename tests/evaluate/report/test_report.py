@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from made_runs import evaluated, made_run
+from whence.core.errors import InputError
 from whence.earth.field import Field
-from whence.evaluate.metrics import area_to_truth_km2
 from whence.evaluate.records import SourceRecord, Truth
 from whence.evaluate.report import Album, Contents, render_report, write_report
 from whence.evaluate.report.cases import THUMBNAIL_PX, largest_errors, surest_mistakes, without_other_answers
@@ -56,7 +56,7 @@ def made():
 @pytest.fixture(scope="module")
 def html(made):
     run, records = made
-    found = evaluated(records, by="continent", group="group")
+    found = evaluated(run, records, by="continent", group="group")
     return render_report(found, run, records, Contents(facts={"SHA-256 of the predictions": "ab" * 32}))
 
 
@@ -112,41 +112,48 @@ def test_what_files_say_never_becomes_markup(html, made):
         replace(records[0], name=attack, truth=replace(records[0].truth, group=attack)),
         *records[1:],
     )
-    page = Page(render_report(evaluated(hostile), replace(run, dataset=attack, system=attack, machine=attack), hostile))
+    page = Page(
+        render_report(evaluated(run, hostile), replace(run, dataset=attack, system=attack, machine=attack), hostile)
+    )
     assert not page.all("img")
 
 
 def test_the_figures_are_inside(html, made):
     data = next(text for attrs, text in Page(html).all("script") if attrs.get("id") == "data")
-    assert json.loads(data) == to_json(evaluated(made[1], by="continent", group="group"))
+    assert json.loads(data) == to_json(evaluated(*made, by="continent", group="group"))
 
 
 def test_systems_that_give_points_only(made):
     bare = tuple(replace(item, belief=None, sources=(), estimate=None, p90_km=math.nan) for item in made[1])
-    html = render_report(evaluated(bare), made[0], bare)
+    html = render_report(evaluated(made[0], bare), made[0], bare)
     for said in ("Reliability", "What each source told", "Risk versus coverage"):
         assert said not in html
     assert "The file of predictions holds no ledger." in html
 
 
+def test_figures_alone_are_refused(made):
+    with pytest.raises(InputError, match="figures alone"):
+        render_report(replace(evaluated(*made), pictures=None), *made)
+
+
 def test_nothing_answered():
     run, records = made_run(2)
     lost = tuple(replace(item, lat_deg=math.nan, lon_deg=math.nan, belief=None, failure="gone") for item in records)
-    html = render_report(evaluated(lost), run, lost)
+    html = render_report(evaluated(run, lost), run, lost)
     assert "No picture has an answer." in html
     assert "The map of errors" not in html
 
 
-def test_figures_of_a_picture(made):
+def test_figures_of_a_picture_are_those_that_were_scored(made):
     run, records = made
-    first = next(pictured(records[:1], run.prior))
-    record = records[0]
-    lat, lon = record.truth.lat_deg, record.truth.lon_deg
-    assert first.bits == pytest.approx(float(record.belief.at(lat, lon) - run.prior.at(lat, lon)) / math.log(2))
-    assert first.area_km2 == area_to_truth_km2(record.belief, lat, lon)
-    assert first.prior_area_km2 == pytest.approx(510065622, rel=1e-3)
-    region = record.belief.credible_region(min(first.level + 1e-9, 1.0))
-    assert bool(region.contains(lat, lon))
+    found = evaluated(run, records)
+    shown = tuple(pictured(found.pictures, records[::-1], run.prior))
+    for item, row in zip(shown, reversed(range(len(records))), strict=True):
+        assert item.error_km == found.pictures.errors_km[row]
+        assert item.bits == found.pictures.beliefs.bits[row]
+        assert item.name == records[row].name
+    some = evaluated(run, records, answered_only=True)
+    assert len(tuple(pictured(some.pictures, records, run.prior))) == len(records) - 1
 
 
 def test_bits_of_a_source_at_the_truth_by_hand():
@@ -159,13 +166,13 @@ def test_bits_of_a_source_at_the_truth_by_hand():
     record = replace(
         records[0], truth=Truth(10.0, 20.0), sources=(SourceRecord("s", half, 2.0), SourceRecord("t", None))
     )
-    told = next(pictured([record], run.prior)).sources
+    told = next(pictured(evaluated(run, (record,)).pictures, [record], run.prior)).sources
     assert told[0].bits == pytest.approx(-math.log2(share + (1 - share) * math.sqrt(0.5)))
     assert math.isnan(told[1].bits)
 
 
 def test_which_cases_are_shown(made):
-    pictures = tuple(pictured(made[1], made[0].prior))
+    pictures = tuple(pictured(evaluated(*made).pictures, made[1], made[0].prior))
     worst = largest_errors(pictures, len(pictures))
     assert len(worst) == sum(item.answered for item in pictures)
     for first, second in pairwise(worst):
@@ -179,7 +186,7 @@ def test_which_cases_are_shown(made):
 
 
 def test_answers_are_held_for_the_shown_alone(made):
-    one = next(pictured(made[1][:1], made[0].prior))
+    one = next(pictured(evaluated(*made).pictures, made[1], made[0].prior))
     random = np.random.default_rng(0)
     many = [
         replace(
@@ -223,7 +230,7 @@ def test_thumbnails_are_opt_in_small_bare_and_of_the_same_file(made, tmp_path):
     (tmp_path / "a" / "same.jpg").write_bytes(same)
     (tmp_path / "b.jpg").write_bytes(other)
     rows = (*changed, records[-2])
-    found = evaluated(rows)
+    found = evaluated(run, rows)
     assert not Page(render_report(found, run, rows)).all("img")
     html = render_report(found, run, rows, Contents(Album(tmp_path)))
     uris = {attrs["src"] for attrs, _ in Page(html).all("img")}
@@ -239,11 +246,11 @@ def test_no_file_outside_the_folder_is_taken(made, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "out.jpg").write_bytes(_jpeg("red"))
     for name in ("../out.jpg", str(tmp_path / "out.jpg")):
-        item = replace(next(pictured(made[1][:1], made[0].prior)), name=name, sha256="")
+        item = replace(next(pictured(evaluated(*made).pictures, made[1], made[0].prior)), name=name, sha256="")
         assert Album(tmp_path / "in").thumbnail(item) == ("", "the file is not there")
 
 
 def test_a_file_is_written(made, tmp_path):
     run, records = made
-    write_report(tmp_path / "page.html", evaluated(records), run, records)
+    write_report(tmp_path / "page.html", evaluated(run, records), run, records)
     assert (tmp_path / "page.html").read_text(encoding="utf-8").startswith("<!doctype html>")

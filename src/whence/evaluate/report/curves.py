@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
+from whence.core.errors import InputError
 from whence.earth.grid import EARTH_AREA_KM2
 from whence.estimate import wording
+from whence.evaluate.belief_metrics import BeliefTable
+from whence.evaluate.curve_metrics import risk_coverage
+from whence.evaluate.evaluation import Evaluation, PictureScores
 from whence.evaluate.metrics import THRESHOLDS_KM, Interval, Scores, recall_by_area
 from whence.evaluate.report.charts import Axis, Chart, Series
-from whence.evaluate.report.pictures import Pictured, column
 
 LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
 """Credible levels of which the table behind the reliability diagram tells."""
@@ -24,26 +27,35 @@ _SHARE_AXIS = Axis("share", 0.0, 1.0, _SHARES)
 _RISKS_KM = (200, 2500)
 
 
-def charts(pictures: Sequence[Pictured], scores: Scores, other: Scores | None = None) -> tuple[Chart, ...]:
-    """All charts that the pictures give: those of beliefs only where beliefs were kept.
+def charts(found: Evaluation) -> tuple[Chart, ...]:
+    """All charts of an evaluation: those of beliefs only where beliefs were kept.
 
-    Args:
-        pictures: of one run.
-        scores: over all of them, for the whiskers.
-        other: of the system it was compared with.
+    Raises:
+        InputError: the evaluation holds no pictures.
     """
-    believed = [item for item in pictures if np.isfinite(item.area_km2)]
-    drawn = [recall_chart(pictures, scores, other)]
-    if believed:
-        drawn += [area_chart(believed), reliability_chart(believed), bits_chart(believed)]
-    if sum(np.isfinite(item.p90_km) for item in pictures) > 1:
-        drawn.append(risk_chart(pictures))
+    pictures = pictures_of(found)
+    drawn = [recall_chart(pictures.errors_km, found.scores, found.comparison.other if found.comparison else None)]
+    beliefs = pictures.beliefs
+    if beliefs is not None and not np.isnan(beliefs.area_km2).all():
+        drawn += [area_chart(beliefs), reliability_chart(beliefs, found.figures), bits_chart(beliefs.bits)]
+        drawn.append(risk_chart(pictures.errors_km, beliefs.p50_km, pictures.set_aside))
     return tuple(drawn)
 
 
-def recall_chart(pictures: Sequence[Pictured], scores: Scores, other: Scores | None = None) -> Chart:
+def pictures_of(found: Evaluation) -> PictureScores:
+    """What came of each picture.
+
+    Raises:
+        InputError: the evaluation holds only figures.
+    """
+    if found.pictures is None:
+        raise InputError("The evaluation holds figures alone, no pictures: make it with whence.evaluate.evaluation.")
+    return found.pictures
+
+
+def recall_chart(errors_km: Float[np.ndarray, " n"], scores: Scores, other: Scores | None = None) -> Chart:
     """Share of answers within each distance of the truth."""
-    errors = np.sort(column(pictures, "error_km"))
+    errors = np.sort(errors_km)
     found = errors[np.isfinite(errors)]
     rising = Series(
         "this system",
@@ -76,13 +88,16 @@ def recall_chart(pictures: Sequence[Pictured], scores: Scores, other: Scores | N
     )
 
 
-def area_chart(pictures: Sequence[Pictured]) -> Chart:
+def area_chart(beliefs: BeliefTable) -> Chart:
     """Share of pictures whose truth is found within each searched area, beside the prior's."""
     decades = tuple(10.0**i for i in range(9))
     at = np.array([*decades, EARTH_AREA_KM2])
     series, columns = [], []
-    for name, kind, field in (("this system", "a", "area_km2"), ("the prior alone", "b", "prior_area_km2")):
-        areas = np.sort(column(pictures, field))
+    for name, kind, values in (
+        ("this system", "a", beliefs.area_km2),
+        ("the prior alone", "b", beliefs.prior_area_km2),
+    ):
+        areas = np.sort(np.where(np.isnan(values), EARTH_AREA_KM2, values))
         shares = np.arange(1, areas.size + 1) / areas.size
         series.append(
             Series(
@@ -110,36 +125,47 @@ def area_chart(pictures: Sequence[Pictured]) -> Chart:
     )
 
 
-def reliability_chart(pictures: Sequence[Pictured]) -> Chart:
-    """Share of truths inside the credible region of each level."""
-    levels = np.sort(column(pictures, "level"))
+def reliability_chart(beliefs: BeliefTable, figures: Mapping[str, Interval]) -> Chart:
+    """Share of truths inside the credible region of each level, with intervals at 50 % and 90 %."""
+    levels = np.sort(beliefs.level[~np.isnan(beliefs.level)])
     at = np.array(LEVELS)
-    inside = np.searchsorted(levels, at, side="left") / levels.size
+    inside = np.searchsorted(levels, at, side="left") / max(levels.size, 1)
     line = Series(
         "this system",
         "a",
         np.r_[0.0, levels, 1.0],
-        np.r_[0.0, np.arange(1, levels.size + 1) / levels.size, 1.0],
+        np.r_[0.0, np.arange(1, levels.size + 1) / max(levels.size, 1), 1.0],
         stepped=True,
+    )
+    known = [figures[name] for name in ("coverage_50", "coverage_90") if name in figures]
+    ends = Series(
+        "",
+        "a",
+        np.array([0.5, 0.9][: len(known)]),
+        np.array([item.value for item in known]),
+        dotted=True,
+        lined=False,
+        low=np.array([item.low for item in known]),
+        high=np.array([item.high for item in known]),
     )
     ideal = Series("as it should be", "c", np.array([0.0, 1.0]), np.array([0.0, 1.0]))
     return Chart(
         "reliability",
         "Reliability",
         "A credible region of 90 % should hold the truth of nine pictures in ten. Below the dashed line the system is "
-        "too sure of itself, above it too careful.",
+        "too sure of itself, above it too careful. Dots are the regions of 50 % and 90 % as they were found, in "
+        "whole cells, with their intervals.",
         Axis("level of the credible region", 0.0, 1.0, _SHARES),
         _SHARE_AXIS,
-        (line, ideal),
+        (line, ends, ideal),
         ("Level", "hold the truth"),
         tuple(zip(_percents(at), _percents(inside), strict=True)),
     )
 
 
-def bits_chart(pictures: Sequence[Pictured]) -> Chart:
+def bits_chart(bits: Float[np.ndarray, " n"]) -> Chart:
     """Bits gained over the prior at the truth, picture by picture from the worst to the best."""
-    bits = np.sort(column(pictures, "bits"))
-    bits = bits[~np.isnan(bits)]
+    bits = np.sort(bits[~np.isnan(bits)])
     low = max(float(np.floor(np.min(bits, initial=0.0))) - 1.0, -20.0)
     high = min(float(np.ceil(np.max(bits, initial=0.0))) + 1.0, 40.0)
     step = next(size for size in (1, 2, 5, 10, 20) if (high - low) / size <= 8)
@@ -163,27 +189,37 @@ def bits_chart(pictures: Sequence[Pictured]) -> Chart:
     )
 
 
-def risk_chart(pictures: Sequence[Pictured]) -> Chart:
-    """Share of errors among the surest pictures, by how many of them are kept."""
-    ranked = sorted(pictures, key=lambda item: item.p90_km if np.isfinite(item.p90_km) else np.inf)
-    errors = column(ranked, "error_km")
-    kept = np.arange(1, errors.size + 1)
-    shares = kept / errors.size
+def risk_chart(
+    errors_km: Float[np.ndarray, " n"], p50_km: Float[np.ndarray, " n"], set_aside: Bool[np.ndarray, " n"]
+) -> Chart:
+    """Share of errors among the surest pictures, by how many of them are kept.
+
+    Args:
+        errors_km: infinite without an answer.
+        p50_km: what sureness is measured by, the smaller the surer.
+        set_aside: abstentions and missing answers.
+    """
+    kept = ~set_aside
     series, columns = [], []
     for kind, km in zip("ab", _RISKS_KM, strict=True):
-        risk = np.cumsum(errors > km) / kept
+        wrong = (errors_km > km).astype(np.float64)
+        shares, risk = risk_coverage(wrong, -np.where(np.isnan(p50_km), np.inf, p50_km))
+        own = float(wrong[kept].mean()) if kept.any() else float("nan")
         series.append(Series(f"off by more than {km:,} km", kind, shares, risk))
-        columns.append([risk[max(int(np.ceil(share * errors.size)) - 1, 0)] for share in KEPT])
+        series.append(Series("", kind, np.array([float(kept.mean())]), np.array([own]), dotted=True, lined=False))
+        rows = [risk[max(int(np.ceil(share * errors_km.size)) - 1, 0)] for share in KEPT]
+        columns.append((*_percents(np.array(rows)), _percents(np.array([own]))[0] if kept.any() else "–"))
+    heads = (*_percents(np.array(KEPT)), f"{100.0 * float(kept.mean()):.0f} %, all without an abstention")
     return Chart(
         "risk",
         "Risk versus coverage",
-        "Share of wrong answers when only the surest pictures are kept: those whose 90 % of the belief lies nearest "
-        "to the answer. A system that knows when it knows rises from left to right.",
+        "Share of wrong answers when only the surest pictures are kept: those whose belief is the narrowest. A system "
+        "that knows when it knows rises from left to right. The dots are what it kept by abstaining itself.",
         Axis("share of pictures kept", 0.0, 1.0, _SHARES),
         _SHARE_AXIS,
         tuple(series),
         ("Kept", *(f"over {km:,} km" for km in _RISKS_KM)),
-        tuple(zip(_percents(np.array(KEPT)), *(_percents(np.array(c)) for c in columns), strict=True)),
+        tuple(zip(heads, *columns, strict=True)),
     )
 
 

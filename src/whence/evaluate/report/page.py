@@ -10,15 +10,13 @@ from pathlib import Path
 from string import Template
 from types import MappingProxyType
 
-import numpy as np
-
 from whence.estimate import wording
 from whence.evaluate.evaluation import Evaluation
 from whence.evaluate.records import Record, Run
 from whence.evaluate.report.assets import asset, styles
 from whence.evaluate.report.cases import Album, case_section, largest_errors, surest_mistakes, without_other_answers
-from whence.evaluate.report.curves import charts
-from whence.evaluate.report.pictures import Pictured, column, pictured
+from whence.evaluate.report.curves import charts, pictures_of
+from whence.evaluate.report.pictures import Pictured, pictured
 from whence.evaluate.report.sections import (
     curves_section,
     figures_table,
@@ -55,16 +53,19 @@ def render_report(found: Evaluation, run: Run, records: Iterable[Record], conten
     Args:
         found: the figures.
         run: what the records have in common.
-        records: the pictures that were scored, read once, one after another.
+        records: the pictures that were scored under the names of their truths, read once, one after another
+            (`whence.evaluate.scored.scored_run`).
         contents: what else to show.
+
+    Raises:
+        InputError: the evaluation holds figures alone.
     """
     shown = contents or Contents()
-    pictures = without_other_answers(pictured(records, run.prior), shown.cases)
+    pictures = without_other_answers(pictured(pictures_of(found), records, run.prior), shown.cases)
     style, script = styles(), asset("evaluation.js")
     title = f"{wording.one_line(run.system, 120)} on {_dataset(run)}"
-    other = found.comparison.other if found.comparison else None
     sections = (
-        curves_section(charts(pictures, found.scores, other)),
+        curves_section(charts(found)),
         map_section(pictures),
         slices_section(found),
         sources_section(pictures),
@@ -80,7 +81,7 @@ def render_report(found: Evaluation, run: Run, records: Iterable[Record], conten
         headline=escape(title),
         subline=escape(_subline(found, run)),
         notices=_notices(found, pictures),
-        facts=_facts(found, pictures),
+        facts=_facts(found),
         figures=figures_table(found),
         sections=unbroken("".join(sections)),
         data=embedded_json(to_json(found)),
@@ -100,8 +101,12 @@ def write_report(
         path: file to write.
         found: the figures.
         run: what the records have in common.
-        records: the pictures that were scored, read once, one after another.
+        records: the pictures that were scored under the names of their truths, read once, one after another
+            (`whence.evaluate.scored.scored_run`).
         contents: what else to show.
+
+    Raises:
+        InputError: the evaluation holds figures alone.
     """
     page = render_report(found, run, records, contents)
     Path(path).write_text(page, encoding="utf-8", errors="replace")
@@ -131,7 +136,7 @@ def _notices(found: Evaluation, pictures: tuple[Pictured, ...]) -> str:
     return "".join(f'<p class="notice {kind}"><b>{head}.</b> {escape(text)}</p>' for kind, head, text in rows)
 
 
-def _facts(found: Evaluation, pictures: tuple[Pictured, ...]) -> str:
+def _facts(found: Evaluation) -> str:
     """The figures that a reader looks for first."""
     figures = found.scores.metrics
     middle = figures["median_km"].value
@@ -140,12 +145,11 @@ def _facts(found: Evaluation, pictures: tuple[Pictured, ...]) -> str:
         ("Within 750 km", f"{100.0 * figures['within_750_km'].value:.1f} %", "country"),
         ("Median error", wording.distance(middle) if math.isfinite(middle) else "∞", ""),
     ]
-    bits, levels = column(pictures, "bits"), column(pictures, "level")
-    known = bits[np.isfinite(bits)]
-    if known.size:
-        rows.append(("Bits over the prior", wording.bits(float(known.mean())), "mean"))
-        held = float(np.mean(levels[~np.isnan(levels)] < 0.9))
-        rows.append(("90 % regions hold", f"{100.0 * held:.0f} %", "of the truths"))
+    if "bits" in found.figures:
+        bits = found.figures["bits"].value
+        rows.append(("Bits over the prior", "−∞" if math.isinf(bits) else wording.bits(bits), "mean"))
+        held = 100.0 * found.figures["coverage_90"].value
+        rows.append(("90 % regions hold", f"{held:.0f} %", "of the truths"))
     return "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)} <small>{escape(note)}</small></dd></div>"
         for name, value, note in rows

@@ -16,12 +16,13 @@ from whence.evaluate.records import Run
 from whence.evaluate.report.charts import Chart, draw_chart, table
 from whence.evaluate.report.errors_map import CLASSES_KM, MOST_LINES, class_name, class_of, errors_map
 from whence.evaluate.report.pictures import Pictured
-from whence.evaluate.table import COLUMNS, figure_columns, figure_rows, slice_rows
+from whence.evaluate.table import COLUMNS, figure_cell, figure_columns, figure_rows, slice_rows
 
 MOST_ROWS = 3000
 """The list of pictures ends here; the file of predictions has them all."""
 
 _GEOSCORE = 5000.0
+_SLICE_FIGURES = {"bits": "bits", "coverage_90": "90 % hold, %"}
 
 
 def figures_table(found: Evaluation) -> str:
@@ -64,10 +65,16 @@ def slices_section(found: Evaluation) -> str:
     """Section with the figures by slice; nothing where none were asked for."""
     if not found.slices:
         return ""
-    heads = "".join(f'<th scope="col"{_number(i)}>{escape(name or "slice")}</th>' for i, name in enumerate(COLUMNS))
+    beliefs = [name for name in _SLICE_FIGURES if all(name in found.slice_figures.get(key, {}) for key in found.slices)]
+    columns = (*COLUMNS, *(_SLICE_FIGURES[name] for name in beliefs))
+    heads = "".join(f'<th scope="col"{_number(i)}>{escape(name or "slice")}</th>' for i, name in enumerate(columns))
     body = "".join(
         f'<tr><th scope="row">{escape(row[0])}</th>'
         + "".join(f'<td class="num">{escape(cell)}</td>' for cell in row[1:])
+        + "".join(
+            f'<td class="num">{escape(figure_cell(name, found.slice_figures[row[0]][name]).partition(" (")[0])}</td>'
+            for name in beliefs
+        )
         + f'<td class="chart">{_spread(scores.metrics["geoscore"], _GEOSCORE)}</td></tr>'
         for row, scores in zip(slice_rows(found), found.slices.values(), strict=True)
     )
