@@ -35,7 +35,11 @@ def train(recipe: Path, folder: Path, changes: tuple[str, ...], as_json: bool) -
     from whence.cli.progress import StepBar
     from whence.train.recipe import load_recipe
     from whence.train.run import train_recipe
+    from whence.train.scenery.recipe import is_scenery
 
+    if is_scenery(recipe):
+        _train_scenery(recipe, folder, _changes(changes), as_json)
+        return
     parsed = load_recipe(recipe, _changes(changes))
     with StepBar("training") as bar:
         run = train_recipe(parsed, folder, bar.report)
@@ -54,6 +58,30 @@ def train(recipe: Path, folder: Path, changes: tuple[str, ...], as_json: bool) -
             *((f"within {km}", f"{100 * best[key]:.1f} %") for km, key in _SHARES),
             ("gained over area", f"{scores['bits']:.2f} bits"),
             ("training", f"{scores['training_s']:.0f} s, {scores['steps']:,} steps"),
+        ]
+    )
+
+
+def _train_scenery(recipe: Path, folder: Path, changes: dict[str, str], as_json: bool) -> None:
+    from whence.cli.progress import StepBar
+    from whence.train.scenery.recipe import load_scenery_recipe
+    from whence.train.scenery.run import train_scenery
+
+    with StepBar("training") as bar:
+        scores = train_scenery(load_scenery_recipe(recipe, changes), folder, bar.report).scores
+    if as_json:
+        write_json(dict(scores))
+        return
+    write_facts(
+        [
+            ("run", str(folder)),
+            ("photographs", f"{scores['photographs']:,}"),
+            ("concepts", str(scores["concepts"])),
+            ("gained over the prior", f"{scores['bits']:.2f} bits on photographers held out"),
+            ("of that without looking", f"{scores['bits_unseen']:.2f} bits"),
+            *((f"  {group}", f"{bits:.2f} bits") for group, bits in scores["bits_by_group"].items()),
+            ("temperature", f"{scores['temperature']:g}"),
+            ("training", f"{scores['features_s']:.0f} s of features, {scores['fit_s']:.0f} s of fitting"),
         ]
     )
 
@@ -78,8 +106,14 @@ def export(run: Path, bundle: Path, int8: bool, overwrite: bool) -> None:
     for package in ("torch", "onnx", "onnxscript"):
         optional_import(package, extra="train", purpose="export models")
     from whence.train.run import export_run
+    from whence.train.scenery.run import export_scenery, is_scenery_run, load_scenery_run
 
-    made = export_run(run, bundle, int8=int8, overwrite=overwrite)
+    if is_scenery_run(run):
+        if int8:
+            raise click.UsageError("A scenery model is exported in half precision: leave out --int8.")
+        made = export_scenery(load_scenery_run(run), bundle, overwrite=overwrite)
+    else:
+        made = export_run(run, bundle, int8=int8, overwrite=overwrite)
     write_facts([("bundle", str(bundle)), ("name", made.header.name), ("hash", made.hash)])
 
 

@@ -9,11 +9,7 @@ may race: both write the same numbers, and the last one stays.
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import final
@@ -27,8 +23,8 @@ from whence.core.folders import cache_folder
 from whence.earth import grid
 from whence.earth.tables import land_share
 from whence.encode.bundled import AlignmentModel
+from whence.encode.kept import kept_rows
 
-_ROWS_AT_ONCE = 8192
 _PAIRS_AT_ONCE = 200_000
 _REACH = 3.0
 _LAND_ORDER = 7
@@ -172,7 +168,7 @@ class GalleryPlaces(EncodedPlaces):
     def _embeddings(self) -> Float[np.ndarray, "m d"]:
         path = self._folder / f"gallery-{self._key}.npy"
         shape = (self._lat.size, self._model.dim)
-        return _kept(path, shape, lambda rows: self._model.embed_places(self._lat[rows], self._lon[rows]))
+        return kept_rows(path, shape, lambda rows: self._model.embed_places(self._lat[rows], self._lon[rows]))
 
     @cached_property
     def _buckets(self) -> tuple[Int[np.ndarray, " m"], Int[np.ndarray, " cells"], Int[np.ndarray, " cells"]]:
@@ -202,51 +198,4 @@ def _kept_grid(places: EncodedPlaces, order: int, folder: Path, key: str, dim: i
     def encode(rows: slice) -> Float[np.ndarray, "n d"]:
         return places.at(*grid.centres(cells[rows], order))
 
-    return _kept(folder / f"grid-{key}-order{order}.npy", (cells.size, dim), encode)
-
-
-def _kept(
-    path: Path, shape: tuple[int, int], encode: Callable[[slice], Float[np.ndarray, "n d"]]
-) -> Float[np.ndarray, "rows d"]:
-    """The array in a file, mapped; encoded and written first if the file is not there or is not whole.
-
-    Where nothing can be written the array is held in memory.
-    """
-    found = _mapped(path, shape)
-    if found is None:
-        with suppress(OSError):
-            _write(path, shape, encode)
-        found = _mapped(path, shape)
-    return np.concatenate(list(_parts(shape, encode))) if found is None else found
-
-
-def _write(path: Path, shape: tuple[int, int], encode: Callable[[slice], Float[np.ndarray, "n d"]]) -> None:
-    """Write part after part (a mapped file would bring the program down on a full disk), then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    partial = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            header = {"descr": "<f2", "fortran_order": False, "shape": shape}
-            np.lib.format.write_array_header_1_0(file, header)
-            for part in _parts(shape, encode):
-                file.write(part.astype("<f2").tobytes())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _parts(
-    shape: tuple[int, int], encode: Callable[[slice], Float[np.ndarray, "n d"]]
-) -> Iterator[Float[np.ndarray, "n d"]]:
-    yield np.empty((0, shape[1]), np.float16)
-    for start in range(0, shape[0], _ROWS_AT_ONCE):
-        yield encode(slice(start, min(start + _ROWS_AT_ONCE, shape[0]))).astype(np.float16)
-
-
-def _mapped(path: Path, shape: tuple[int, int]) -> Float[np.ndarray, "rows d"] | None:
-    try:
-        found: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError):
-        return None
-    return found if found.shape == shape and found.dtype == np.float16 else None
+    return kept_rows(folder / f"grid-{key}-order{order}.npy", (cells.size, dim), encode)

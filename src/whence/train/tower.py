@@ -68,10 +68,13 @@ class TowerModel:
             digest.update(name.encode() + tensor.detach().cpu().contiguous().numpy().tobytes())
         return fingerprint(digest.hexdigest(), self.tower.preprocessing)
 
-    @torch.no_grad()
     def embed_views(self, views: Sequence[View]) -> Float[np.ndarray, "n d"]:
         """Embed pictures; not normalised."""
-        pixels = np.stack([self.tower.preprocessing.apply(view.pixels) for view in views])
+        return self.embed_pixels(np.stack([self.tower.preprocessing.apply(view.pixels) for view in views]))
+
+    @torch.no_grad()
+    def embed_pixels(self, pixels: Float[np.ndarray, "n 3 h w"]) -> Float[np.ndarray, "n d"]:
+        """Embed preprocessed pictures; not normalised."""
         return self.tower(torch.from_numpy(pixels)).numpy()
 
 

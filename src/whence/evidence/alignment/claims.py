@@ -15,12 +15,8 @@ from whence.earth.partition import Partition
 from whence.earth.regions import RegionLevel, regions
 from whence.encode.bundled import AlignmentModel
 from whence.evidence.alignment.parts import Columns, Parts
+from whence.evidence.pointing import points_to
 from whence.evidence.types import Claim
-
-_FEW_CELLS = 4
-"""Countries of fewer coarse cells are not named: their mean is that of a place."""
-
-_LEAST_NATS = 1e-9
 
 
 @final
@@ -137,16 +133,7 @@ def _hashes(known: ConceptBank, ids: tuple[str, ...]) -> tuple[str, str]:
 def _points_to(parts: Parts, columns: Sequence[int]) -> str:
     """The countries where some columns speak loudest, on average over their coarse cells."""
     values = parts.coarse[:, list(columns)].sum(axis=1)
-    table = regions(RegionLevel.COUNTRY)
-    country = _country_of_cells(parts.coarse_order)[parts.coarse_index]
-    on_land = country >= 0
-    count = np.bincount(country[on_land], minlength=len(table))
-    total = np.bincount(country[on_land], weights=values[on_land], minlength=len(table))
-    mean = np.where(count >= min(_FEW_CELLS, count.max(initial=1)), total / np.maximum(count, 1), -np.inf)
-    best = [i for i in np.argsort(-mean, kind="stable")[:3].tolist() if mean[i] > _LEAST_NATS]
-    if not best:
-        return "nothing that tells places apart"
-    return "likelier in " + ", ".join(table.region(table.codes[i]).name for i in best)
+    return points_to(values, _country_of_cells(parts.coarse_order)[parts.coarse_index])
 
 
 @lru_cache(maxsize=4)

@@ -20,6 +20,7 @@ from whence.encode.bundled import AlignmentModel
 from whence.encode.encoded_places import ContinuousPlaces, EncodedPlaces, GalleryPlaces
 from whence.evidence.alignment.claims import Teller
 from whence.evidence.alignment.parts import Columns, evaluate
+from whence.evidence.interventions import parse_interventions
 from whence.evidence.types import Claim, EvidenceSource
 from whence.samples.view import Query
 
@@ -60,28 +61,6 @@ class Config:
             raise OptionError(f"alignment.temperature is a number above 0, received {self.temperature}.")
         DecomposeConfig(sparsity=self.sparsity)
         parse_interventions(self.set)
-
-
-def parse_interventions(text: str) -> dict[str, float]:
-    """Read ``terrain/mountains=0;climate/hot_desert=0.4`` into strengths by concept.
-
-    Raises:
-        OptionError: an entry that is none, or a concept that stands twice.
-    """
-    out: dict[str, float] = {}
-    for entry in filter(None, (part.strip() for part in text.split(";"))):
-        name, equals, value = (part.strip() for part in entry.partition("="))
-        try:
-            strength = float(value)
-        except ValueError:
-            strength = math.nan
-        if not (equals and name and 0.0 <= strength < math.inf) or name in out:
-            raise OptionError(
-                f"An intervention is written CONCEPT=STRENGTH, once a concept, the strength 0 or more, several "
-                f"separated by semicolons; received {entry!r}."
-            )
-        out[name] = strength
-    return out
 
 
 def read_gallery(path: Path) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:

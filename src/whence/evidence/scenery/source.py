@@ -1,0 +1,110 @@
+"""The evidence source `Scenery`: what kind of place a picture shows, told in concepts that add up to its likelihood."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, final
+
+from whence.core.errors import OptionError, unknown_name
+from whence.evidence.interventions import parse_interventions
+from whence.evidence.scenery.claims import claims_of
+from whence.evidence.scenery.model import SceneryModel, Seen
+from whence.evidence.types import Claim, EvidenceSource
+from whence.samples.view import Query
+
+_NO_MODEL = "no model is chosen: --set scenery.model=NAME_OR_FOLDER takes a bundle; 'whence models' lists those found"
+
+
+@dataclass(frozen=True)
+class Config:
+    """Which model, and how its answer is told."""
+
+    model: str = ""
+    "Bundle of kind scenery, by name or folder; empty for none."
+    temperature: float = 1.0
+    "The likelihood is divided by it, beyond the model's own: above 1 means trusted less."
+    top_concepts: int = 6
+    "How many concepts make claims of their own; the others make one together."
+    general: bool = True
+    "Whether it counts where pictures are taken in general, whatever they show."
+    set: str = ""
+    "Interventions: concepts and strengths, such as terrain/mountains=0;water/coast=0.4."
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature > 0.0):
+            raise OptionError(f"scenery.temperature is a number above 0, received {self.temperature}.")
+        if not 0 <= self.top_concepts <= 100:
+            raise OptionError(f"scenery.top_concepts lies within 0..100, received {self.top_concepts}.")
+        parse_interventions(self.set, signed=True)
+
+
+@final
+class Scenery(EvidenceSource):
+    """The look of the land, the settlement and the sky, against what the layers of the Earth say of every place."""
+
+    NAME: ClassVar[str] = "scenery"
+    SUMMARY: ClassVar[str] = "what kind of place the picture shows, by a small model that comes with the program"
+    NEEDS: ClassVar[str] = "a ground photograph, and a bundle of kind scenery (scenery.model; pocket is shipped)"
+    ERROR_MODEL: ClassVar[str] = (
+        "The log-likelihood is divided by a temperature that was fitted on photographers whom the model had not seen. "
+        "What is taken indoors says nothing of scenery and counts for less."
+    )
+
+    def __init__(self, config: Config | None = None) -> None:
+        """Load the model, if one is chosen.
+
+        Raises:
+            OptionError: no such bundle, or no such concept.
+            ArtifactError: the bundle is damaged, or its concepts are not those of the bank.
+        """
+        self.config = config or Config()
+        self.temperature = self.config.temperature
+        self._model = SceneryModel.load(self.config.model) if self.config.model else None
+        self._set: dict[int, float] = {}
+        if self._model is not None:
+            for name, strength in parse_interventions(self.config.set, signed=True).items():
+                if name not in self._model.concept_ids:
+                    raise unknown_name(
+                        f"concept of the model {self._model.bundle.header.name}", name, self._model.concept_ids
+                    )
+                self._set[self._model.concept_ids.index(name)] = strength
+
+    @property
+    def is_set_up(self) -> bool:
+        """Whether a model is chosen."""
+        return self._model is not None
+
+    def availability(self) -> str | None:
+        """What is missing: a model, if none is chosen."""
+        return None if self.is_set_up else _NO_MODEL
+
+    @property
+    def version(self) -> str:
+        """Hash of the bundle."""
+        return "" if self._model is None else self._model.bundle.hash[:16]
+
+    @property
+    def calibration(self) -> Mapping[str, Any]:
+        """What the bundle says of its calibration."""
+        return {} if self._model is None else self._model.bundle.header.calibration
+
+    def read(self, query: Query) -> tuple[Claim, ...]:
+        """Claims of the concepts that tell most about each view, of all others together, and of pictures in general."""
+        model = self._model
+        if model is None:
+            return ()
+        numbers = [i for i, view in enumerate(query.views) if view.kind in model.settings.view_kinds]
+        if not numbers:
+            return ()
+        out: list[Claim] = []
+        for position, (number, seen) in enumerate(zip(numbers, self._see(query, numbers), strict=True)):
+            # Several views of one place were taken by one person: what holds for all pictures counts once.
+            general = self.config.general and position == 0
+            out += claims_of(model, seen, self._set, self.config.top_concepts, general, number)
+        return tuple(out)
+
+    def _see(self, query: Query, numbers: list[int]) -> list[Seen]:
+        assert self._model is not None
+        return self._model.see([query.views[i] for i in numbers])
