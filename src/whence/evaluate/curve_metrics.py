@@ -94,11 +94,7 @@ def level_error(levels: Float[np.ndarray, " n"], weights: Weights | None = None)
     order = np.argsort(levels[known])
     ends = np.concatenate([[0.0], levels[known][order], [1.0]])
     share = np.concatenate([[0.0], np.cumsum(count[order]) / count.sum()])
-    return float(sum(_between(*item) for item in zip(ends[:-1], ends[1:], share, strict=True)))
-
-
-def _between(start: float, end: float, share: float) -> float:
-    """Integral of |share − x| from start to end."""
-    if start < share < end:
-        return 0.5 * ((share - start) ** 2 + (end - share) ** 2)
-    return abs(share - 0.5 * (start + end)) * (end - start)
+    before, after = share - ends[:-1], ends[1:] - share  # of |share − x| from each end to the next
+    crossed = 0.5 * (before**2 + after**2)
+    aside = 0.5 * np.abs(before - after) * (ends[1:] - ends[:-1])
+    return float(np.where((before > 0.0) & (after > 0.0), crossed, aside).sum())
