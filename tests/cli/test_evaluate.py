@@ -65,6 +65,9 @@ def test_truth_beside_the_predictions(tmp_path):
         (("--truth", "TRUTH", "--forgive"), "accuracy_km"),
         (("--truth", "TRUTH", "--json", "--markdown"), "exclude"),
         (("--truth", "TRUTH", "--draws", "0"), "draws"),
+        (("--truth", "TRUTH", "--pictures", "."), "--report"),
+        (("--truth", "TRUTH", "--report", "ours.csv"), ".html"),
+        (("--truth", "TRUTH", "--leaderboard", "board.md"), ".json"),
     ],
 )
 def test_bad_usage_is_2_with_a_message_that_helps(files, args, said):
@@ -73,3 +76,40 @@ def test_bad_usage_is_2_with_a_message_that_helps(files, args, said):
     assert done.exit_code == 2, done.output
     assert said in done.stderr
     assert done.stdout == ""
+
+
+def test_reports_and_leaderboards_of_points(files, tmp_path):
+    ours, truth = files
+    report, board = tmp_path / "report.html", tmp_path / "board.json"
+    args = ("--truth", truth, "--group", "who", "--draws", "20")
+    done = call("evaluate", ours, *args, "--report", report, "--leaderboard", board)
+    assert done.exit_code == 0, done.output
+    html = report.read_text(encoding="utf-8")
+    assert "ours on truth.csv" in html
+    assert "Distance recall" in html
+    assert [item["system"] for item in json.loads(board.read_text())["entries"]] == ["ours"]
+    assert "| 1 | ours |" in board.with_suffix(".md").read_text()
+    assert "Leaderboard" in board.with_suffix(".html").read_text()
+    other = call("evaluate", ours, *args, "--answered-only", "--leaderboard", board)
+    assert other.exit_code == 2
+    assert "do not belong in one table" in other.stderr
+
+
+def test_a_report_of_a_file_of_predictions_with_its_pictures(tmp_path):
+    pytest.importorskip("pyarrow", reason="the extra scale is not installed")
+    folder = tmp_path / "photos"
+    write_photos(folder, 3)
+    rows = [f"{i:03d}_{name}.jpg,{lat},{lon}" for i, (name, (lat, lon)) in enumerate(list(CITIES.items())[:3])]
+    (folder / "photos.csv").write_text("\n".join(["file,lat_deg,lon_deg", *rows]))
+    file, report = tmp_path / "p.parquet", tmp_path / "report.html"
+    done = call("predict", folder / "photos.csv", "-o", file, "--sources", "exif", "--with-gps")
+    assert done.exit_code == 0, done.output
+    done = call("evaluate", file, "--report", report, "--draws", "20")
+    assert done.exit_code == 0, done.output
+    assert "data:image/jpeg" not in report.read_text(encoding="utf-8")
+    done = call("evaluate", file, "--report", report, "--pictures", folder, "--draws", "20")
+    assert done.exit_code == 0, done.output
+    html = report.read_text(encoding="utf-8")
+    assert "data:image/jpeg" in html
+    for said in ("Recall versus Area", "What each source told", "exif", "SHA-256 of p.parquet"):
+        assert said in html

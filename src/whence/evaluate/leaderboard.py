@@ -20,6 +20,7 @@ from whence.evaluate.belief_scores import FIGURES as MORE
 from whence.evaluate.evaluation import Evaluation
 from whence.evaluate.metrics import METRICS, Interval
 from whence.evaluate.records import Record, Run, Truth
+from whence.evaluate.scored import file_sha256
 from whence.evaluate.table import FIGURES, figure_cell
 
 SCHEMA = "whence.leaderboard/1"
@@ -128,11 +129,6 @@ def entry(found: Evaluation, run: Run, predictions: Path) -> Entry:
     how = found.config
     units = f"groups of {how.group}" if how.group else "pictures"
     units += f" and places of {how.place}" if how.place else ""
-    try:
-        with predictions.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"The predictions {str(predictions)!r} cannot be read ({error.strerror}).") from error
     return Entry(
         system=run.system,
         created=run.created,
@@ -141,7 +137,7 @@ def entry(found: Evaluation, run: Run, predictions: Path) -> Entry:
         abstained=found.abstained,
         intervals=f"{how.level:.0%} bootstrap over {units}, {how.draws} draws, seed {how.seed}",
         file=predictions.name,
-        sha256=digest,
+        sha256=file_sha256(predictions),
         versions=dict(run.versions),
         machine=run.machine,
         prior=hashlib.sha256(to_bytes(run.prior)).hexdigest()[:16] if "bits" in found.figures else "",

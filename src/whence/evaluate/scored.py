@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from whence.core.errors import InputError
 from whence.earth.field import Field
 from whence.evaluate.prediction_file import RunFile, is_run, read_run
 from whence.evaluate.predictions import (
@@ -23,12 +25,13 @@ from whence.evaluate.records import Record, Run, Truth
 from whence.evaluate.run_scores import Answers
 
 
-def scored_run(files: Answers, group: str = "") -> tuple[Run, Iterator[Record]]:
+def scored_run(files: Answers, group: str = "", *, beliefs: bool = True) -> tuple[Run, Iterator[Record]]:
     """Open what `whence.evaluate.run_scores.score_files` scored.
 
     Args:
         files: what was scored.
         group: column of the truths that names the photographer, if it is another than the file's own.
+        beliefs: decode beliefs and what the sources said; without, both are left out, which is far faster.
 
     Returns:
         The run, and its records one by one; each has the name and the place of its truth. A picture without an answer
@@ -40,12 +43,39 @@ def scored_run(files: Answers, group: str = "") -> tuple[Run, Iterator[Record]]:
     """
     file = read_run(files.predictions) if is_run(files.predictions) else None
     if file is not None and files.truth is None:
-        return file.run, file.records()
+        return file.run, file.records(beliefs=beliefs)
     truths = read_truths(files.truth or files.predictions, beside_predictions=files.truth is None)
     if file is not None:
-        return file.run, _against(file, truths, group)
+        return file.run, _against(file, truths, group, beliefs)
     run = point_run(files.predictions, files.truth or files.predictions)
     return run, point_records(read_predictions(files.predictions), truths, group)
+
+
+def file_facts(files: Answers) -> dict[str, str]:
+    """Names and hashes of the files, for the record.
+
+    Raises:
+        InputError: a file cannot be read.
+    """
+    told = {"Predictions": files.predictions, "Truths": files.truth, "Compared with": files.against}
+    facts: dict[str, str] = {}
+    for name, path in told.items():
+        if path is not None:
+            facts |= {name: path.name, f"SHA-256 of {path.name}": file_sha256(path)}
+    return facts
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file's bytes, in hexadecimal.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"The file {str(path)!r} cannot be read ({error.strerror}).") from error
 
 
 def point_run(predictions: Path, truths: Path) -> Run:
@@ -77,7 +107,7 @@ def point_records(predictions: Predictions, truths: Truths, group: str = "") -> 
         yield record
 
 
-def _against(file: RunFile, truths: Truths, group: str) -> Iterator[Record]:
+def _against(file: RunFile, truths: Truths, group: str, beliefs: bool) -> Iterator[Record]:
     """Records of a file under other truths than its own."""
     names = predictions_of(file.records(beliefs=False, estimates=False)).names
     wanted: dict[int, list[int]] = {}
@@ -86,7 +116,7 @@ def _against(file: RunFile, truths: Truths, group: str) -> Iterator[Record]:
             yield _missing(truths, place, group)
         else:
             wanted.setdefault(row, []).append(place)
-    for row, record in enumerate(file.records()):
+    for row, record in enumerate(file.records(beliefs=beliefs)):
         for place in wanted.get(row, ()):
             yield replace(record, name=truths.names[place], truth=_truth(truths, place, group))
 
