@@ -246,7 +246,7 @@ def main() -> None:
         "scenery": lambda: scenery(photos, arguments.models, arguments.cache),
         "traffic": lambda: traffic(photos, arguments.models, arguments.cache),
         "species": lambda: animals(photos, arguments.models, species.Config().gate),
-        "species without the gate": lambda: animals(photos, arguments.models, 1e-9),
+        "species without the gate": lambda: animals(photos, arguments.models, 0.0),
         "speed": lambda: speed(photos, arguments.models),
     }
     asked = arguments.parts.split(",")

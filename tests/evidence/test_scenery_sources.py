@@ -14,7 +14,7 @@ from whence.evidence.prior import prior_field
 from whence.evidence.run import gather, sources
 from whence.evidence.scene.assets import ASSETS_VARIABLE
 from whence.evidence.scenes365 import INDOORS, Scenes365, group_numbers, group_shares, scene_groups
-from whence.evidence.species import KINGDOMS, Species
+from whence.evidence.species import KINGDOMS, Config, Species
 from whence.evidence.streetscene import GROUPS, StreetScene, shares, side_of_traffic
 from whence.samples.reader import read_view
 from whence.samples.view import Query, View, ViewKind
@@ -74,6 +74,13 @@ def test_a_folder_without_the_networks_is_refused(name, tmp_path):
 def test_shares_outside_their_range_are_refused(name, share):
     with pytest.raises(OptionError, match="between 0 and 1"):
         whence.Locator(whence.Options(settings={f"{name}.wrong_share": share}))
+
+
+def test_the_gate_of_species_may_be_none_but_not_all():
+    assert Config(gate=0.0).gate == 0.0
+    for gate in (-0.1, 1.0):
+        with pytest.raises(OptionError, match=r"species\.gate"):
+            Config(gate=gate)
 
 
 def test_another_network_under_the_name_is_an_entry_in_the_ledger(tmp_path):

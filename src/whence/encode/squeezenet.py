@@ -23,6 +23,7 @@ _SLOPE = np.float32(0.55)
 _FIRES = (("fire2", "fire3"), ("fire4", "fire5"), ("fire6", "fire7", "fire8", "fire9"))
 
 Maps = Float[np.ndarray, "c h w"]
+Made = Float[np.ndarray, "made_c made_h made_w"]
 
 
 @final
@@ -62,7 +63,7 @@ class SqueezeNet:
         share = np.exp(score - score.max())
         return share / share.sum()
 
-    def _conv(self, layer: str, maps: Maps, stride: int = 1, pad: int = 0) -> Maps:
+    def _conv(self, layer: str, maps: Maps, stride: int = 1, pad: int = 0) -> Made:
         """Convolution as one product of matrices, then the leaky unit."""
         weight, bias = self._weights[f"{layer}.weight"], self._weights[f"{layer}.bias"]
         side = weight.shape[2]
@@ -78,14 +79,14 @@ class SqueezeNet:
         return np.maximum(out, _SLOPE * out).reshape(-1, *size)
 
 
-def _pooled(maps: Maps) -> Maps:
+def _pooled(maps: Maps) -> Made:
     """The largest of each 3 × 3, every second one; what does not fit is left out."""
     height, width = ((size - 3) // 2 * 2 + 1 for size in maps.shape[1:])
     parts = [maps[:, i : i + height : 2, j : j + width : 2] for i in range(3) for j in range(3)]
     return np.maximum.reduce(parts)
 
 
-def _prepared(pixels: UInt8[np.ndarray, "h w 3"]) -> Maps:
+def _prepared(pixels: UInt8[np.ndarray, "h w 3"]) -> Made:
     """The middle of the picture in blue, green and red, as the network was trained on."""
     picture = Image.fromarray(pixels)
     shorter = min(picture.size)

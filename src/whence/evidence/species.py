@@ -10,6 +10,7 @@ from typing import ClassVar, final
 import numpy as np
 from jaxtyping import Float
 
+from whence.core.errors import OptionError
 from whence.earth.regions import RegionLevel, regions
 from whence.encode.tflite import TfliteModel, missing_runtime
 from whence.evidence.scene.assets import (
@@ -42,13 +43,15 @@ class Config:
     confidence: float = 0.5
     "The least probability, by its network, of a species that is believed."
     gate: float = 0.3
-    "The least probability, by the network of ImageNet, that the picture shows such an animal at all."
+    "The least probability, by the network of ImageNet, that the picture shows such an animal at all; 0 for none."
     wrong_share: float = 0.3
     "Share of such readings that say nothing: another species, a pet, a zoo, brought by people, 0..1."
 
     def __post_init__(self) -> None:
-        for name in ("confidence", "gate", "wrong_share"):
+        for name in ("confidence", "wrong_share"):
             check_share(getattr(self, name), f"species.{name}")
+        if not 0.0 <= self.gate < 1.0:
+            raise OptionError(f"species.gate is a probability from 0 (no gate) to below 1, received {self.gate}.")
 
 
 @dataclass(frozen=True, slots=True)
