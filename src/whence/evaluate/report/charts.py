@@ -117,7 +117,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> s
     head = "".join(f'<th scope="col"{_number(i)}>{escape(text)}</th>' for i, text in enumerate(columns))
     body = "".join(
         f'<tr><th scope="row">{escape(row[0])}</th>'
-        + "".join(f'<td class="num">{escape(cell)}</td>' for cell in row[1:])
+        + "".join(f'<td class="num">{_told(cell)}</td>' for cell in row[1:])
         + "</tr>"
         for row in rows
     )
@@ -125,6 +125,12 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], name: str) -> s
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(name, quote=True)}, scrolls sideways">'
         f'<table class="figures"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
     )
+
+
+def _told(cell: str) -> str:
+    """A figure with its interval, which may go to the next line, set apart."""
+    value, _, interval = cell.partition(" (")
+    return f'{escape(value)} <span class="interval">({escape(interval)}</span>' if interval else escape(value)
 
 
 def _key(item: Series) -> str:

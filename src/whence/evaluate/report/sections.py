@@ -11,7 +11,7 @@ import numpy as np
 from whence.core.version import __version__
 from whence.estimate import wording
 from whence.evaluate.evaluation import Evaluation
-from whence.evaluate.metrics import Interval
+from whence.evaluate.metrics import METRICS, Interval
 from whence.evaluate.records import Run
 from whence.evaluate.report.charts import Chart, draw_chart, table
 from whence.evaluate.report.errors_map import CLASSES_KM, MOST_LINES, class_name, class_of, errors_map
@@ -22,12 +22,27 @@ MOST_ROWS = 3000
 """The list of pictures ends here; the file of predictions has them all."""
 
 _GEOSCORE = 5000.0
+_CERTAINTY = ("coverage", "area_50", "area_90", "answered", "level_error", "aurc")
 _SLICE_FIGURES = {"bits": "bits", "coverage_90": "90 % hold, %"}
 
 
 def figures_table(found: Evaluation) -> str:
-    """All figures with their intervals."""
-    return table(figure_columns(found), figure_rows(found), "Figures").replace('"figures"', '"figures headline"', 1)
+    """All figures with their intervals, by what they are about: side by side, or one below the other if compared."""
+    columns, names = figure_columns(found), (*found.scores.metrics, *found.figures)
+    groups: dict[str, list[tuple[str, ...]]] = {}
+    for name, row in zip(names, figure_rows(found), strict=True):
+        groups.setdefault(_topic(name), []).append(row)
+    tables = "".join(
+        f"<div><h2>{escape(topic)}</h2>{table(columns, rows, topic)}</div>" for topic, rows in groups.items()
+    )
+    return f'<div class="{"headline columns" if found.comparison is None else "headline"}">{tables}</div>'
+
+
+def _topic(figure: str) -> str:
+    """What a figure is about."""
+    if figure in METRICS or figure.startswith("named_"):
+        return "The answers"
+    return "The certainty" if figure.startswith(_CERTAINTY) or figure.endswith("_ece") else "The beliefs"
 
 
 def curves_section(charts: Sequence[Chart]) -> str:
