@@ -130,7 +130,8 @@ def mass_within(belief: Field, at: Point, radius_km: float) -> float:
     shift = 2 * (grid.MAX_ORDER - order)
     cells = grid.disc(at.lat_deg, at.lon_deg, radius_km + grid.radius_km(order), order)
     first = np.searchsorted(partition.starts, cells << shift, side="right") - 1
-    around = np.unique(ranges(first, np.searchsorted(partition.starts, (cells + 1) << shift) - first))
+    around = ranges(first, np.searchsorted(partition.starts, (cells + 1) << shift) - first)
+    around = around[np.diff(around, prepend=-1) > 0]  # ascending; a large leaf stands there once a cell
     far = grid.chord_km(partition.vectors_of(around), grid.unit_vectors(at.lat_deg, at.lon_deg))
     own = int(partition.index_at(at.lat_deg, at.lon_deg))
     inside = around[(far <= radius_km) & (around != own)]
