@@ -97,7 +97,7 @@ def test_every_part_is_there(html, made):
         "made on miniature.csv", "Distance recall", "Recall versus Area", "Reliability", "Bits over the prior",
         "Risk versus coverage", "The map of errors", "By continent", "What each source told", "Largest errors",
         "Surest mistakes", "All pictures", "How this was measured", "a machine", "Option sources", "ab" * 32,
-        "intervals over groups of group", "GeoScore",
+        "intervals over groups of group", "GeoScore", "Faithfulness of the ledger", "not measured",
     ):  # fmt: skip
         assert said in html, said
     assert all(item.name in html for item in made[1])
@@ -183,6 +183,14 @@ def test_which_cases_are_shown(made):
         assert not item.abstained
     bits = [item.bits for item in surest_mistakes(pictures, 5)]
     assert bits == sorted(bits)
+
+
+def test_the_faithfulness_of_a_ledger_is_shown_where_it_was_measured(made):
+    run, records = made
+    known = {"score": 0.834, "units": 4, "method": "deletion"}
+    rows = (replace(records[0], estimate={**records[0].estimate, "faithfulness": known}),)
+    html = render_report(evaluated(run, rows), run, rows)
+    assert "<dd>0.83</dd>" in html
 
 
 def test_answers_are_held_for_the_shown_alone(made):

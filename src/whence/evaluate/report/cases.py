@@ -131,6 +131,8 @@ def _card(ident: str, rank: int, item: Pictured, album: Album | None) -> str:
         facts.append(("Bits over the prior", wording.bits(item.bits)))
     if item.truth.group:
         facts.append(("Group", wording.one_line(item.truth.group, 60)))
+    if item.estimate:
+        facts.append(("Faithfulness of the ledger", _faithfulness(item.estimate)))
     listed = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts)
     abstained = ' <span class="muted">(abstained)</span>' if item.abstained else ""
     return (
@@ -174,6 +176,11 @@ def _named(lat_deg: float, lon_deg: float) -> str:
 def _answer(item: Pictured) -> str:
     candidates = (item.estimate or {}).get("candidates") or []
     return str(candidates[0]["label"]) if candidates else _named(item.lat_deg, item.lon_deg)
+
+
+def _faithfulness(estimate: Mapping[str, Any]) -> str:
+    found = estimate.get("faithfulness")
+    return f"{found['score']:.2f}" if isinstance(found, Mapping) else wording.NOT_MEASURED
 
 
 def _ledger(item: Pictured) -> str:
