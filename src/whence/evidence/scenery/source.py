@@ -21,7 +21,7 @@ _NO_MODEL = "no model is chosen: --set scenery.model=NAME_OR_FOLDER takes a bund
 class Config:
     """Which model, and how its answer is told."""
 
-    model: str = ""
+    model: str = "pocket"
     "Bundle of kind scenery, by name or folder; empty for none."
     temperature: float = 1.0
     "The likelihood is divided by it, beyond the model's own: above 1 means trusted less."
