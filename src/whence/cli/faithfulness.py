@@ -17,6 +17,7 @@ from whence.cli.progress import ProgressBar
 
 if TYPE_CHECKING:
     from whence.estimate.types import Estimate
+    from whence.evaluate.faithfulness.concept_sources import ConceptSource
     from whence.evaluate.faithfulness.study import Case
     from whence.pipeline import Locator, Options
     from whence.samples.view import Query
@@ -73,13 +74,13 @@ def faithfulness(paths: tuple[str, ...], **given: Any) -> int:
     cases = _spread(_cases(paths, locator, given["text"]), given["limit"])
     if not cases:
         raise click.UsageError("The list of pictures is empty.")
-    model, sparsity = _alignment(locator)
+    asked = _concept_sources(locator)
     with ProgressBar(len(cases), doing="testing") as bar:
 
         def report(found: PictureResult) -> None:
             bar.step(failed=found.failure is not None)
 
-        found = study(cases, maker, config, model=model, sparsity=sparsity, report=report)
+        found = study(cases, maker, config, sources=asked, report=report)
     summary = to_json(found, config)
     if given["output"] is not None:
         text = json.dumps(summary, ensure_ascii=False, allow_nan=False, indent=1)
@@ -123,10 +124,10 @@ class _Maker:
         if key in self._kept:
             return self._kept[key]
         options = replace(self._options, settings={**self._options.settings, **settings})
-        if "alignment.model" in settings:  # a shuffled copy in the place of the model
+        if any(name.endswith(".model") for name in settings):  # a shuffled copy in the place of the model
             options = replace(options, model=None)
         made = Locator(options if without is None else _leaving_out(options, without))
-        if "alignment.set" not in settings:
+        if not any(name.endswith(".set") for name in settings):
             self._kept[key] = made
         return made
 
@@ -149,14 +150,19 @@ def _leaving_out(options: Options, name: str) -> Options:
     return replace(options, sources=tuple(f"-{item}" for item in sorted(gone)))
 
 
-def _alignment(locator: Locator) -> tuple[str, float]:
-    """Model and sparsity of the alignment source; an empty name without one."""
+def _concept_sources(locator: Locator) -> list[ConceptSource]:
+    """The sources that tell concepts and have a model."""
+    from whence.evaluate.faithfulness.concept_sources import concept_source
     from whence.evidence.alignment import Alignment
+    from whence.evidence.scenery import Scenery
 
+    found = []
     for source in locator.sources:
         if isinstance(source, Alignment) and source.is_set_up:
-            return source.config.model, source.config.sparsity
-    return "", 0.25
+            found.append(concept_source(source.config.model, {"sparsity": source.config.sparsity}))
+        elif isinstance(source, Scenery) and source.is_set_up:
+            found.append(concept_source(source.config.model))
+    return found
 
 
 def _cases(paths: Sequence[str], locator: Locator, text: str | None) -> list[Case]:

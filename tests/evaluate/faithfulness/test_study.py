@@ -13,6 +13,7 @@ from whence.earth.coordinates import Point
 from whence.encode.bundled import AlignmentModel
 from whence.estimate.calibration import SourceCalibration
 from whence.estimate.estimate import estimate
+from whence.evaluate.faithfulness.concept_sources import concept_source
 from whence.evaluate.faithfulness.intervene import EXACT, edit_concepts, largest_difference_bits, remove_sources
 from whence.evaluate.faithfulness.randomise import (
     MIRRORED,
@@ -33,6 +34,7 @@ from whence.samples.reader import read_view
 from whence.samples.view import Query
 
 PLACE = (40.0, 10.0)
+SPARSITY = {"sparsity": 0.05}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def two_coloured():
 
 @pytest.mark.parametrize("place", [PLACE, (-33.0, 151.0), (64.0, -21.0)])
 def test_edits_of_concepts_move_the_belief_as_the_ledger_said(bundle, make, place):
-    found = edit_concepts(query(place), make, AlignmentModel.load(str(bundle)), sparsity=0.05, concepts=2)
+    found = edit_concepts(query(place), make, concept_source(str(bundle), SPARSITY), concepts=2)
     assert len(found) in (3, 6)
     assert all(item.exact for item in found)
     assert max(item.bits for item in found) <= EXACT
@@ -81,7 +83,7 @@ def test_edits_of_concepts_move_the_belief_as_the_ledger_said(bundle, make, plac
 
 def test_edits_are_exact_where_the_source_may_be_wrong(bundle, make):
     source = {"temperature": 1.4, "wrong_share": 0.15, "pictures": 50, "groups": 3}
-    found = edit_concepts(query(), _with_wrong_share(make, source), AlignmentModel.load(str(bundle)), sparsity=0.05)
+    found = edit_concepts(query(), _with_wrong_share(make, source), concept_source(str(bundle), SPARSITY))
     assert found
     assert all(item.exact for item in found)
     (without,) = remove_sources(query(), _with_wrong_share(make, source))
@@ -113,7 +115,7 @@ def test_removing_a_source_is_exact(make):
 
 
 def test_edits_need_one_view_of_a_known_kind(bundle, make):
-    model = AlignmentModel.load(str(bundle))
+    model = concept_source(str(bundle))
     two = Query(views=(*query().views, *query().views))
     assert edit_concepts(two, make, model) == ()
 
@@ -131,8 +133,9 @@ def test_shuffled_copies(bundle, tmp_path):
     pytest.importorskip("onnx", reason="the extra train is not installed")
     rng = np.random.default_rng(0)
     whole = load_bundle(bundle)
-    image = shuffled_bundle(whole, tmp_path / "image", Part.IMAGE, rng)
-    names = shuffled_bundle(whole, tmp_path / "names", Part.CONCEPTS, rng)
+    source = concept_source(str(bundle))
+    image = shuffled_bundle(source, tmp_path / "image", Part.IMAGE, rng)
+    names = shuffled_bundle(source, tmp_path / "names", Part.CONCEPTS, rng)
     basis = np.asarray(whole.array("basis"))
     assert (np.asarray(image.array("basis")) == basis).all()
     moved = np.asarray(names.array("basis"))
@@ -146,7 +149,7 @@ def test_shuffled_copies(bundle, tmp_path):
 def test_a_bundle_without_concepts_cannot_be_shuffled_in_them(tmp_path):
     plain = made_bundles.colour_bundle(tmp_path / "plain", concepts=0)
     with pytest.raises(ArtifactError, match="nothing to shuffle"):
-        shuffled_bundle(plain, tmp_path / "copy", Part.CONCEPTS, np.random.default_rng(0))
+        shuffled_bundle(concept_source(str(plain.folder)), tmp_path / "copy", Part.CONCEPTS, np.random.default_rng(0))
 
 
 def test_rank_correlation_by_hand():
@@ -161,8 +164,9 @@ def test_rank_correlation_by_hand():
 
 def test_mirrored_pictures_of_one_colour_explain_alike(make):
     ask = make({}, None)
-    assert concept_bits(ask(query())) == concept_bits(ask(mirrored(query())))
-    assert concept_bits(ask(query()))
+    assert concept_bits(ask(query()), "alignment") == concept_bits(ask(mirrored(query())), "alignment")
+    assert concept_bits(ask(query()), "alignment")
+    assert concept_bits(ask(query()), "clock") == {}
 
 
 # ------------------------------------------------------------------------------------------------ regions
@@ -200,17 +204,17 @@ def test_study(bundle, make):
         Case("two", lambda: query((10.0, 105.0)), Point(10.0, 105.0), "ben"),
         Case("broken", lambda: (_ for _ in ()).throw(InputError("no picture")), None, "ben"),
     ]
-    found = study(cases, make, config, model=str(bundle), sparsity=0.05, report=told.append)
+    found = study(cases, make, config, sources=[concept_source(str(bundle), SPARSITY)], report=told.append)
     assert [item.name for item in told] == ["one", "two", "broken"]
     summary = to_json(found, config)
     json.dumps(summary, allow_nan=False)
     assert summary["failed"] == [{"name": "broken", "message": "no picture"}]
     assert summary["interventions"]["concepts"]["made"] == summary["interventions"]["concepts"]["exact"] > 0
     assert summary["interventions"]["sources"]["largest_bits"] <= EXACT
-    assert set(summary["randomisation"]) == {MIRRORED, "image", "concepts"}
+    assert set(summary["randomisation"]) == {f"alignment, {name}" for name in (MIRRORED, *Part)}
     assert summary["curves"]["claim"]["measured"] == 2
     assert {(c["source"], c["kind"]) for c in summary["claims"]["by_kind"]} >= {("alignment", "concept")}
-    again = to_json(study(cases, make, config, model=str(bundle), sparsity=0.05), config)
+    again = to_json(study(cases, make, config, sources=[concept_source(str(bundle), SPARSITY)]), config)
     assert again == summary
     assert any(row[0] == "deletion, claims" for row in rows(summary))
     assert all(len(row) == 7 for row in claim_rows(summary))

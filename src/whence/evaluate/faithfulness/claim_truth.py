@@ -22,11 +22,11 @@ from whence.earth.coordinates import Point
 from whence.earth.field import LN2, Field
 from whence.estimate.types import Estimate
 from whence.evaluate.faithfulness.randomise import ranks
-from whence.evaluate.faithfulness.units import CONCEPT, added_by, concept_name
+from whence.evaluate.faithfulness.units import CONCEPTS, added_by, concept_name
 from whence.evidence.types import ALLOWANCE, Claim
 
 _LEAST_BITS = 0.1
-_PERCENT = re.compile(r", (\d+)% likely\b")
+_PERCENT = re.compile(r"\b(\d+)% likely\b")
 
 
 class Verdict(StrEnum):
@@ -79,7 +79,7 @@ def check_claims(estimate: Estimate, truth: Point) -> tuple[ClaimCheck, ...]:
             if added is None or claim.kind == ALLOWANCE:
                 continue
             bits = _bits_at(added, estimate.prior, truth)
-            place = _concepts().get(concept_name(claim)) if claim.kind == CONCEPT else None
+            place = _concepts().get(concept_name(claim)) if claim.kind in CONCEPTS else None
             if place is None:
                 verdict = _by_likelihood(bits)
                 out.append(

@@ -15,26 +15,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from whence.concepts.bank import bank
-from whence.concepts.decompose import Config as DecomposeConfig
-from whence.concepts.decompose import decompose
 from whence.earth.field import LN2, Field
-from whence.encode.bundled import AlignmentModel
 from whence.estimate.fuse import allowance, fuse
 from whence.estimate.types import Estimate
+from whence.evaluate.faithfulness.concept_sources import ConceptSource
 from whence.evaluate.faithfulness.regions import Ask, total_variation
-from whence.evaluate.faithfulness.units import CONCEPT, concept_name
+from whence.evaluate.faithfulness.units import CONCEPTS, concept_name
 from whence.evidence.types import ALLOWANCE, Claim, Evidence
 from whence.samples.view import Query
 
-ALIGNMENT = "alignment"
-"""Name of the source whose concepts can be set."""
-
 EXACT = 1e-6
 """Largest difference, bits, at which a prediction counts as exact."""
-
-PLAIN = {"alignment.refine": "0", "alignment.top_concepts": "100"}
-"""Settings under which concepts are edited: one grid, and a claim for every concept."""
 
 FACTORS = (0.0, 0.5, 2.0)
 """Times the strength that a concept had."""
@@ -81,60 +72,52 @@ def remove_sources(query: Query, make: Make) -> tuple[Intervention, ...]:
     return tuple(out)
 
 
-def edit_concepts(
-    query: Query, make: Make, model: AlignmentModel, *, sparsity: float = 0.25, concepts: int = 2
-) -> tuple[Intervention, ...]:
+def edit_concepts(query: Query, make: Make, source: ConceptSource, concepts: int = 2) -> tuple[Intervention, ...]:
     """Set the concepts of the most bits to other strengths, and compare.
 
     Args:
         query: of one view; others give nothing, as a setting changes all views at once.
-        make: see `Make`; what it locates with has the model as ``alignment.model``.
-        model: whose concepts they are.
-        sparsity: of the decomposition, as in ``alignment.sparsity``.
+        make: see `Make`; what it locates with asks the source.
+        source: whose concepts they are.
         concepts: how many.
     """
-    if len(query.views) != 1 or query.views[0].kind not in model.settings.view_kinds:
+    strengths = source.strengths(query) if len(query.views) == 1 else None
+    before = make(source.unrefined, None)(query)
+    said = next((item for item in before.evidence if item.source == source.name and item.likelihoods), None)
+    if said is None or strengths is None:
         return ()
-    before = make(PLAIN, None)(query)
-    said = next((item for item in before.evidence if item.source == ALIGNMENT and item.likelihoods), None)
-    if said is None:
-        return ()
-    embedding = model.embed_views(list(query.views))[0]
-    strengths = decompose(embedding, model.basis, DecomposeConfig(sparsity=sparsity)).strengths
-    ids = {bank()[name].name(): name for name in model.concept_ids}
-    strength_of = {name: float(strengths[model.concept_ids.index(ids[name])]) for name in ids}
     out = []
-    for claim in _strongest(before, concepts):
-        name = concept_name(claim)
+    for claim in _strongest(before, source.name, concepts):
+        row = source.names.index(concept_name(claim))
         for factor in FACTORS:
-            value = strength_of[name] * factor
-            changed = [
-                scaled_concept(item, claim, factor, before.prior) if item is said else item for item in before.evidence
-            ]
-            found = make({**PLAIN, "alignment.set": f"{ids[name]}={value!r}"}, None)(query)
-            words = f"{name} from {strength_of[name]:.3f} to {value:.3f}"
+            old, value = float(strengths[row]), float(strengths[row]) * factor
+            edited = scaled_concept(said, claim, factor, before.prior, means_elsewhere=source.means_elsewhere)
+            changed = [edited if item is said else item for item in before.evidence]
+            found = make(source.set_to(source.ids[row], value), None)(query)
+            words = f"{source.names[row]} from {old:.3f} to {value:.3f}"
             out.append(_compared(words, before, fuse(before.prior, changed), found))
     return tuple(out)
 
 
-def scaled_concept(item: Evidence, concept: Claim, factor: float, prior: Field) -> Evidence:
-    """Evidence of an alignment model on one view with one concept's claim times a factor.
+def scaled_concept(item: Evidence, concept: Claim, factor: float, prior: Field, *, means_elsewhere: bool) -> Evidence:
+    """Evidence on one view with one concept's claim times a factor.
 
     Args:
-        item: with the claims of all concepts and of the remainder.
+        item: with claims of which every concept has its own.
         concept: one of its claims.
         factor: new strength over old, 0 or more.
         prior: normalised; over which a source that may be wrong is averaged.
+        means_elsewhere: whether the last claim, where no other tells anything, is the mean likelihood elsewhere.
     """
     told = [claim for claim in item.claims if claim.likelihood is not None and claim.kind != ALLOWANCE]
-    last, remainder = told[-1], _field(told[-1])
-    inside = np.any([_field(claim).values != 0.0 for claim in told if claim is not last], axis=0)
-    scaled = _field(concept).scale(factor)
-    total = sum((_field(claim).values for claim in told if claim is not concept), scaled.values)[inside]
-    shares, peak = remainder.partition.fractions[inside], float(np.max(total))
-    mean = peak + float(np.log(np.sum(np.exp(total - peak) * shares) / np.sum(shares)))
-    elsewhere = Field(remainder.partition, np.where(inside, remainder.values, mean))
-    changed = {id(concept): scaled, id(last): elsewhere}
+    changed = {id(concept): _field(concept).scale(factor)}
+    if means_elsewhere:
+        last, remainder = told[-1], _field(told[-1])
+        inside = np.any([_field(claim).values != 0.0 for claim in told if claim is not last], axis=0)
+        total = Field.sum([changed.get(id(claim), _field(claim)) for claim in told]).values[inside]
+        shares, peak = remainder.partition.fractions[inside], float(np.max(total))
+        mean = peak + float(np.log(np.sum(np.exp(total - peak) * shares) / np.sum(shares)))
+        changed[id(last)] = Field(remainder.partition, np.where(inside, remainder.values, mean))
     claims = tuple(
         replace(claim, likelihood=changed.get(id(claim), claim.likelihood))
         for claim in item.claims
@@ -153,14 +136,14 @@ def _field(claim: Claim) -> Field:
     return claim.likelihood
 
 
-def _strongest(estimate: Estimate, count: int) -> Sequence[Claim]:
+def _strongest(estimate: Estimate, source: str, count: int) -> Sequence[Claim]:
     """Concept claims of the most bits at the answer, for or against it."""
     found = [
         claim
         for entry in estimate.ledger.entries
-        if entry.source == ALIGNMENT
+        if entry.source == source
         for claim in entry.claims
-        if claim.claim.kind == CONCEPT and claim.claim.likelihood is not None
+        if claim.claim.kind in CONCEPTS and claim.claim.likelihood is not None
     ]
     return [entry.claim for entry in sorted(found, key=lambda entry: -abs(entry.bits))[:count]]
 

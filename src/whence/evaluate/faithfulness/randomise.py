@@ -18,24 +18,25 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from whence.core.bundle import Bundle, load_bundle, write_bundle
+from whence.core.bundle import Bundle, write_bundle
 from whence.core.errors import ArtifactError
 from whence.core.optional import optional_import
 from whence.estimate.types import Estimate
-from whence.evaluate.faithfulness.units import CONCEPT, concept_name
+from whence.evaluate.faithfulness.concept_sources import ConceptSource
+from whence.evaluate.faithfulness.units import CONCEPTS, concept_name
 from whence.samples.view import Query
 
 
 class Part(StrEnum):
     """What of a model is shuffled."""
 
-    IMAGE = "image"
+    IMAGE = "image weights shuffled"
     """Every tensor of weights in the image graph, within itself."""
-    CONCEPTS = "concepts"
-    """The concepts' directions among the concepts: each gets another's."""
+    CONCEPTS = "concepts shuffled"
+    """What the concepts look like, among the concepts: each gets another's."""
 
 
-MIRRORED = "mirrored picture"
+MIRRORED = "picture mirrored"
 """Name of the comparison with nothing shuffled."""
 
 
@@ -44,11 +45,11 @@ def mirrored(query: Query) -> Query:
     return replace(query, views=tuple(replace(view, pixels=view.pixels[:, ::-1].copy()) for view in query.views))
 
 
-def shuffled_bundle(bundle: Bundle, folder: Path, part: Part, generator: np.random.Generator) -> Bundle:
-    """Write a copy of an alignment bundle with one part shuffled.
+def shuffled_bundle(source: ConceptSource, folder: Path, part: Part, generator: np.random.Generator) -> Bundle:
+    """Write a copy of a source's bundle with one part shuffled.
 
     Args:
-        bundle: to copy; it is left as it is.
+        source: whose bundle is copied; it is left as it is.
         folder: of the copy; must not exist.
         part: what is shuffled.
         generator: draws the permutations.
@@ -57,18 +58,17 @@ def shuffled_bundle(bundle: Bundle, folder: Path, part: Part, generator: np.rand
         ArtifactError: there is nothing to shuffle in that part.
         MissingExtraError: the package onnx is not installed (extra ``train``), needed for `Part.IMAGE`.
     """
+    bundle = source.bundle
     arrays = {name: np.asarray(bundle.array(name)) for name in bundle.arrays}
     graphs = {name: bundle.path(name, ".onnx").read_bytes() for name in bundle.graphs}
     if part is Part.IMAGE:
-        if "image" not in graphs:
-            raise ArtifactError(f"The bundle {bundle.folder} has no graph of its own for pictures: nothing to shuffle.")
-        graphs["image"] = shuffled_graph(graphs["image"], generator)
+        graphs["image"] = shuffled_graph(bundle.path("image", ".onnx").read_bytes(), generator)
     else:
-        if len(arrays.get("basis", ())) < 2:
+        if len(source.ids) < 2:
             raise ArtifactError(f"The bundle {bundle.folder} has no two concepts: nothing to shuffle.")
-        arrays["basis"] = arrays["basis"][_derangement(len(arrays["basis"]), generator)]
-    write_bundle(folder, bundle.header, arrays, graphs)
-    return load_bundle(folder)
+        name, axis = source.concept_array
+        arrays[name] = np.take(arrays[name], _derangement(len(source.ids), generator), axis=axis)
+    return write_bundle(folder, bundle.header, arrays, graphs)
 
 
 def shuffled_graph(model: bytes, generator: np.random.Generator) -> bytes:
@@ -98,12 +98,17 @@ def shuffled_graph(model: bytes, generator: np.random.Generator) -> bytes:
     return bytes(loaded.SerializeToString())
 
 
-def concept_bits(estimate: Estimate) -> dict[str, float]:
-    """Bits at the answer of each concept that makes a claim of its own, by name."""
+def concept_bits(estimate: Estimate, source: str) -> dict[str, float]:
+    """Bits at the answer of each concept that makes a claim of its own, by name.
+
+    Args:
+        estimate: the answer.
+        source: whose claims.
+    """
     found: dict[str, float] = {}
     for entry in estimate.ledger.entries:
-        for claim in entry.claims:
-            if claim.claim.kind == CONCEPT and claim.claim.likelihood is not None:
+        for claim in entry.claims if entry.source == source else ():
+            if claim.claim.kind in CONCEPTS and claim.claim.likelihood is not None:
                 name = concept_name(claim.claim)
                 found[name] = found.get(name, 0.0) + claim.bits
     return found

@@ -10,14 +10,13 @@ from types import MappingProxyType
 
 import numpy as np
 
-from whence.concepts.bank import bank
-from whence.core.bundle import load_bundle
 from whence.core.errors import InputError, WhenceError, unknown_name
 from whence.earth.coordinates import Point
-from whence.encode.bundled import AlignmentModel
+from whence.estimate.types import Estimate
 from whence.evaluate.faithfulness.claim_truth import ClaimCheck, check_claims
+from whence.evaluate.faithfulness.concept_sources import ConceptSource
 from whence.evaluate.faithfulness.curves import OrderCurves, unit_curves
-from whence.evaluate.faithfulness.intervene import PLAIN, Intervention, Make, edit_concepts, remove_sources
+from whence.evaluate.faithfulness.intervene import Intervention, Make, edit_concepts, remove_sources
 from whence.evaluate.faithfulness.randomise import (
     MIRRORED,
     Part,
@@ -118,8 +117,7 @@ def study(
     make: Make,
     config: Config | None = None,
     *,
-    model: str = "",
-    sparsity: float = 0.25,
+    sources: Sequence[ConceptSource] = (),
     report: Callable[[PictureResult], None] | None = None,
 ) -> tuple[PictureResult, ...]:
     """Run the tests.
@@ -128,23 +126,21 @@ def study(
         cases: the pictures.
         make: makes what locates (`whence.evaluate.faithfulness.intervene.Make`).
         config: which tests, and how.
-        model: bundle of the alignment source; without one its tests are left out.
-        sparsity: of its decomposition.
+        sources: those that tell concepts; without any, the tests of their models are left out.
         report: told of each picture when it is done.
 
     Raises:
-        ArtifactError: the model cannot be loaded or shuffled.
+        ArtifactError: a model cannot be shuffled.
         MissingExtraError: its weights are to be shuffled, and onnx is not installed.
     """
     config = config or Config()
-    loaded = AlignmentModel.load(model) if model else None
     out = []
     with tempfile.TemporaryDirectory(prefix="whence-shuffled-") as folder:
-        shuffled = _shuffled(model, config, Path(folder)) if loaded and "randomisation" in config.chosen else {}
+        copies = [_shuffled(source, config, Path(folder)) for source in sources if "randomisation" in config.chosen]
         for number, case in enumerate(cases):
             generator = np.random.default_rng((config.seed, number))
             try:
-                found = _picture(case, make, config, generator, loaded, sparsity, shuffled)
+                found = _picture(case, make, config, generator, sources, copies)
             except WhenceError as error:
                 found = PictureResult(case.name, case.group, failure=str(error))
             out.append(found)
@@ -153,14 +149,13 @@ def study(
     return tuple(out)
 
 
-def _shuffled(model: str, config: Config, folder: Path) -> dict[str, list[str]]:
-    """Folders of shuffled copies of a model, by what was shuffled."""
-    bundle = load_bundle(model)
+def _shuffled(source: ConceptSource, config: Config, folder: Path) -> dict[str, list[str]]:
+    """Folders of shuffled copies of a source's model, by what was shuffled."""
     generator = np.random.default_rng((config.seed, 1_000_003))
-    parts = [part for part in Part if part is not Part.IMAGE or "image" in bundle.graphs]
+    parts = [part for part in Part if part is not Part.IMAGE or "image" in source.bundle.graphs]
     return {
         part.value: [
-            str(shuffled_bundle(bundle, folder / f"{part.value}-{i}", part, generator).folder)
+            str(shuffled_bundle(source, folder / f"{source.name}-{part.name}-{i}", part, generator).folder)
             for i in range(config.shuffles)
         ]
         for part in parts
@@ -172,9 +167,8 @@ def _picture(
     make: Make,
     config: Config,
     generator: np.random.Generator,
-    model: AlignmentModel | None,
-    sparsity: float,
-    shuffled: Mapping[str, Sequence[str]],
+    sources: Sequence[ConceptSource],
+    copies: Sequence[Mapping[str, Sequence[str]]],
 ) -> PictureResult:
     query = case.read()
     ask = make({}, None)
@@ -191,8 +185,11 @@ def _picture(
     interventions: tuple[Intervention, ...] = ()
     if "interventions" in config.chosen:
         interventions = remove_sources(query, make)
-        if model is not None:
-            interventions += edit_concepts(query, make, model, sparsity=sparsity, concepts=config.concepts)
+        for source in sources:
+            interventions += edit_concepts(query, make, source, config.concepts)
+    correlations: dict[str, tuple[float, ...]] = {}
+    for source, shuffled in zip(sources, copies, strict=False):
+        correlations |= _correlations(query, make, source, shuffled)
     scored = estimate.ledger.faithfulness
     return PictureResult(
         name=case.name,
@@ -200,25 +197,25 @@ def _picture(
         score=None if scored is None else scored.score,
         curves=tuple(curves),
         interventions=interventions,
-        correlations=_correlations(query, make, model, shuffled) if model and shuffled else {},
+        correlations=correlations,
         checks=check_claims(estimate, case.truth) if case.truth and "claims" in config.chosen else (),
     )
 
 
 def _correlations(
-    query: Query, make: Make, model: AlignmentModel, shuffled: Mapping[str, Sequence[str]]
-) -> Mapping[str, tuple[float, ...]]:
+    query: Query, make: Make, source: ConceptSource, shuffled: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[float, ...]]:
     """Rank correlations with explanations of shuffled models, and with that of the mirrored picture."""
-    settings = {"alignment.top_concepts": PLAIN["alignment.top_concepts"]}
-    names = [bank()[name].name() for name in model.concept_ids]
-    ask = make(settings, None)
-    before = concept_bits(ask(query))
+    ask = make(source.told, None)
+    before = concept_bits(ask(query), source.name)
+
+    def like(after: Estimate) -> float:
+        return explanation_correlation(before, concept_bits(after, source.name), source.names)
 
     def with_model(folder: str) -> float:
-        after = concept_bits(make({**settings, "alignment.model": folder}, None)(query))
-        return explanation_correlation(before, after, names)
+        return like(make({**source.told, f"{source.name}.model": folder}, None)(query))
 
     return {
-        MIRRORED: (explanation_correlation(before, concept_bits(ask(mirrored(query))), names),),
-        **{part: tuple(with_model(folder) for folder in folders) for part, folders in shuffled.items()},
+        f"{source.name}, {MIRRORED}": (like(ask(mirrored(query))),),
+        **{f"{source.name}, {part}": tuple(map(with_model, folders)) for part, folders in shuffled.items()},
     }

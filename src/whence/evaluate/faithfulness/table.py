@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from whence.evaluate.faithfulness.randomise import MIRRORED
-
 COLUMNS = ("test", "pictures", "figure", "value", "95 %")
 """Headings of `rows`."""
 
@@ -42,9 +40,7 @@ def rows(summary: Mapping[str, Any]) -> list[tuple[str, ...]]:
             )
     for part, found in summary["randomisation"].items():
         figure = _figure(found["rank_correlation"])
-        out.append(
-            (part if part == MIRRORED else f"shuffled {part}", str(found["measured"]), "rank correlation", *figure)
-        )
+        out.append((part, str(found["measured"]), "rank correlation", *figure))
     given = summary["claims"]["probabilities"]
     if given["measured"]:
         out.append(("concept claims", _NONE, "Brier score", _number(given["brier"]), _NONE))

@@ -15,8 +15,8 @@ from whence.earth.partition import Partition
 from whence.estimate.types import Estimate
 from whence.evidence.types import ALLOWANCE, Claim, Evidence
 
-CONCEPT = "concept"
-"""Kind of the claims that tell one concept."""
+CONCEPTS = ("concept", "scenery")
+"""Kinds of the claims that tell one concept."""
 
 
 class Level(StrEnum):
@@ -87,7 +87,7 @@ class Account:
         return tuple(
             Unit(f"{self._evidence[owner].source}: {claim.kind}: {claim.read}", frozenset({i}), self._bits[i])
             for i, (owner, claim) in enumerate(zip(self._owner, self._claims, strict=True))
-            if level is Level.CLAIM or claim.kind == CONCEPT
+            if level is Level.CLAIM or claim.kind in CONCEPTS
         )
 
     def mass(self, gone: Iterable[int] = ()) -> Float[np.ndarray, " n"]:
