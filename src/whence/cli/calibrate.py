@@ -72,13 +72,13 @@ def calibrate(predictions: Path, output: Path, as_json: bool, **given: Any) -> N
 
 
 def _show(found: Calibration) -> None:
+    click.echo(f"Calibrated on {found.pictures:,} pictures of {len(found.groups) or 'unknown'} photographers.")
     write_table(
         ("source", "temperature", "wrong", "pictures"),
         [
             (name, f"{item.temperature:.3g}", f"{100 * item.wrong_share:.2g} %", f"{item.pictures:,}")
             for name, item in found.sources.items()
         ],
-        title=f"Calibrated on {found.pictures:,} pictures of {len(found.groups) or 'unknown'} photographers",
     )
     rows = found.figures["held_out"]
     if rows:

@@ -148,7 +148,7 @@ def calibrate(run: Run, records: Iterable[Record], config: Config | None = None)
     readings = [_read(run.prior, record, found) for record in kept]
     abstention = None if config.abstain_by == "none" else _rule(readings, rows, config)
     levels = _levels(readings, rows.groups, unit)
-    held_out = _held_out(rows, sources, unit)
+    held_out = _held_out(rows, trusts, unit)
     return Calibration(
         sources=found,
         levels=levels,
@@ -246,7 +246,7 @@ def _rule(readings: Sequence[_Reading], rows: Rows, config: Config) -> Abstentio
     )
 
 
-def _held_out(rows: Rows, sources: Sequence[str], unit: str) -> HeldOut | None:
+def _held_out(rows: Rows, whole: Mapping[str, Trust], unit: str) -> HeldOut | None:
     """Leave each group out in turn; ``None`` where there is only one."""
     parts = folds(rows.groups)
     if len(parts) < 2:
@@ -255,7 +255,7 @@ def _held_out(rows: Rows, sources: Sequence[str], unit: str) -> HeldOut | None:
     covered = {level: np.empty(len(rows), bool) for level in LEVELS}
     for part in parts:
         rest, mine = rows.take(np.setdiff1d(np.arange(len(rows)), part)), rows.take(part)
-        trusts = fit_trusts(rest, [name for name in sources if rest.spoke[name].any()])
+        trusts = fit_trusts(rest, [name for name in whole if rest.spoke[name].any()], whole)
         after[part] = gains_bits(mine, trusts)
         scores, own = shares_before(rest, trusts), shares_before(mine, trusts)
         for level in LEVELS:

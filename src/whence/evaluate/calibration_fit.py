@@ -19,11 +19,12 @@ from whence.earth.field import LN2
 from whence.evaluate.calibration_rows import Rows, Side, log_sum
 
 _SHARES = 1.0 / (1.0 + np.exp(-np.linspace(-21.0, 5.0, 131)))
-_TEMPERATURES = np.geomspace(1.0 / 16.0, 256.0, 25)
+_TEMPERATURES = np.geomspace(1.0 / 16.0, 256.0, 19)
 _LOG_SPREAD = float(np.log(4.0))
 _GOLDEN = 0.5 * (np.sqrt(5.0) - 1.0)
 _SWEEPS = 6
-_SETTLED_NATS = 1e-4
+_SETTLED_NATS = 3e-4
+_NEAR = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def shares_before(rows: Rows, trusts: Trusts) -> Float[np.ndarray, " n"]:
     return np.where(np.isneginf(spot), 1.0, np.minimum(before, 1.0))
 
 
-def fit_trusts(rows: Rows, sources: Sequence[str]) -> dict[str, Trust]:
+def fit_trusts(rows: Rows, sources: Sequence[str], start: Trusts | None = None) -> dict[str, Trust]:
     """Fit the sources, the others staying as they were fused.
 
     Two weak priors keep few pictures from saying too much: log T is normal around the temperature in force, with a
@@ -78,17 +79,25 @@ def fit_trusts(rows: Rows, sources: Sequence[str]) -> dict[str, Trust]:
     Args:
         rows: the pictures.
         sources: those to fit; each spoke of at least one picture.
+        start: what is known to be about right, such as the fit to more pictures; all temperatures are tried without.
     """
-    trusts = {name: Trust(float(np.median(rows.temperature[name][rows.spoke[name]])), 0.02) for name in sources}
+    known = dict(start or {})
+    trusts = {name: known.get(name) or Trust(_in_force(rows, name), 0.02) for name in sources}
     best = -np.inf
-    for _ in range(_SWEEPS):
+    for sweep in range(_SWEEPS):
         for name in sources:
-            trusts[name] = _fit_one(rows, name, trusts)
+            near = trusts[name] if sweep or name in known else None
+            trusts[name] = _fit_one(rows, name, trusts, near)
         reached = float(gains_bits(rows, trusts).mean()) * LN2
         if len(sources) == 1 or reached - best < _SETTLED_NATS:
             break
         best = reached
     return trusts
+
+
+def _in_force(rows: Rows, name: str) -> float:
+    """The temperature with which a source was fused."""
+    return float(np.median(rows.temperature[name][rows.spoke[name]]))
 
 
 def _added(rows: Rows, name: str, trust: Trust) -> _Added:
@@ -109,8 +118,8 @@ def _sides(rows: Rows) -> tuple[tuple[str, Side], tuple[str, Side]]:
     return ("cells", rows.cells), ("truth", rows.truth)
 
 
-def _fit_one(rows: Rows, name: str, trusts: Trusts) -> Trust:
-    """The best temperature and share of one source, the others as they are."""
+def _fit_one(rows: Rows, name: str, trusts: Trusts, near: Trust | None) -> Trust:
+    """The best temperature and share of one source, the others as they are; near a temperature if one is given."""
     mine = rows.take(np.flatnonzero(rows.spoke[name]))
     others = [_added(mine, other, trusts.get(other, Trust())) for other in mine.spoke if other != name]
     profile = _Profile(
@@ -119,12 +128,13 @@ def _fit_one(rows: Rows, name: str, trusts: Trusts) -> Trust:
         sum((part.cells for part in others), mine.cells.log_weight),
         sum((part.truth for part in others), mine.truth.log_weight),
     )
-    centre = float(np.median(mine.temperature[name]))
-    grid = np.log(centre * _TEMPERATURES)
-    values = [profile(at)[0] for at in grid]
-    top = int(np.argmax(values))
-    low, high = grid[max(top - 1, 0)], grid[min(top + 1, grid.size - 1)]
-    at = _golden(lambda x: profile(x)[0], float(low), float(high))
+    if near is None or near.temperature is None:
+        grid = np.log(_in_force(mine, name) * _TEMPERATURES)
+        top = int(np.argmax([profile(at)[0] for at in grid]))
+        low, high = float(grid[max(top - 1, 0)]), float(grid[min(top + 1, grid.size - 1)])
+    else:
+        low, high = float(np.log(near.temperature)) - _NEAR, float(np.log(near.temperature)) + _NEAR
+    at = _golden(lambda x: profile(x)[0], low, high)
     return Trust(float(np.exp(at)), profile(at)[1])
 
 
@@ -137,7 +147,7 @@ class _Profile:
         self._cells, self._truth = cells, truth
         self._wrong_cells = log_sum(cells, rows.cells.starts)
         self._wrong_truth = log_sum(truth, rows.truth.starts)
-        self._centre = float(np.log(np.median(rows.temperature[name])))
+        self._centre = float(np.log(_in_force(rows, name)))
 
     def __call__(self, log_temperature: float) -> tuple[float, float]:
         """The objective, nats over all pictures, and the share at which it is reached."""
@@ -160,7 +170,7 @@ class _Profile:
         return float(values[best]) - distrust, float(fine[best])
 
 
-def _golden(function: Callable[[float], float], low: float, high: float, steps: int = 14) -> float:
+def _golden(function: Callable[[float], float], low: float, high: float, steps: int = 9) -> float:
     """Where a function with one peak is highest (golden-section search)."""
     left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     at_left, at_right = function(left), function(right)

@@ -18,11 +18,14 @@ from whence.earth.partition import Partition
 from whence.evaluate.records import Record, Truth
 
 BIN_NATS = 0.02
-"""Width of the bins; doubled for a picture until it has at most `MOST_ROWS`."""
+"""Width of the bins at the likeliest cells; they widen with the depth below those, by twice at 4 nats. Widened by
+half for a picture until it has at most `MOST_ROWS`."""
 
 MOST_ROWS = 4096
 
 _ACROSS_DISC = 8.0
+_DEPTH_NATS = 4.0
+_TABLED = 10_000_000
 
 
 def log_sum(values: Float[np.ndarray, " r"], starts: Int[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
@@ -134,16 +137,8 @@ def _binned(table: Float[np.ndarray, "k n"], log_mass: Float[np.ndarray, " n"]) 
     held = np.isfinite(log_mass)
     table, mass = table[:, held], np.exp(log_mass[held])
     width = BIN_NATS
-    while True:
-        code = np.zeros(mass.size, np.int64)
-        for values in table:
-            finite = np.isfinite(values)
-            low = values[finite].min() if finite.any() else 0.0
-            steps = np.where(finite, np.floor((np.where(finite, values, low) - low) / width), -1.0).astype(np.int64) + 1
-            _, code = np.unique(code * (steps.max() + 1) + steps, return_inverse=True)
-        if code.max() < MOST_ROWS:
-            break
-        width *= 2.0
+    while (code := _codes(table, width)) is None:
+        width *= 1.5
     total = np.bincount(code, mass)
     columns = [np.log(total / total.sum())]
     for values in table:
@@ -152,6 +147,26 @@ def _binned(table: Float[np.ndarray, "k n"], log_mass: Float[np.ndarray, " n"]) 
         mean[code[~finite]] = -np.inf
         columns.append(mean)
     return np.stack(columns)
+
+
+def _codes(table: Float[np.ndarray, "k n"], width: float) -> Int[np.ndarray, " n"] | None:
+    """Number of the row of each cell, or ``None`` if there are too many rows at this width."""
+    code = np.zeros(table.shape[1], np.int64)
+    for values in table:
+        finite = np.isfinite(values)
+        top = values[finite].max() if finite.any() else 0.0
+        depth = _DEPTH_NATS * np.log1p((top - np.where(finite, values, top)) / _DEPTH_NATS)
+        step = np.where(finite, np.floor(depth / width), -1.0).astype(np.int64) + 1
+        code = code * (int(step.max()) + 1) + step
+        if int(code.max()) > _TABLED:
+            _, code = np.unique(code, return_inverse=True)
+        else:  # without sorting
+            there = np.zeros(int(code.max()) + 1, bool)
+            there[code] = True
+            code = (np.cumsum(there) - 1)[code]
+        if int(code.max()) >= MOST_ROWS:
+            return None
+    return code
 
 
 def _at_truth(table: Float[np.ndarray, "k n"], partition: Partition, truth: Truth) -> Float[np.ndarray, "k_plus_1 r"]:
