@@ -26,6 +26,7 @@ from whence.pipeline import Options, config_of
 from whence.train.data import data_kinds
 from whence.train.heads import Config as HeadConfig
 from whence.train.recipe import RECIPE_SCHEMA, Augment, Concepts, Loss, Optimiser
+from whence.train.scenery.recipe import SECTIONS as SCENERY_SECTIONS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 _ERRORS = (
@@ -56,6 +57,11 @@ _RECIPES = (
     "nearest is suggested. The whole recipe is kept with the run and in the header of the bundle.\n\n"
     "Settings of an image encoder serve it as a frozen tower too, without their prefix: "
     '`data.tower_settings = "weights=random; image_px=96"`.\n'
+)
+_SCENERY = (
+    'Recipes with `kind = "scenery"` at the top, such as `recipes/pocket.toml`, train models of '
+    "[scenery](pocket.md). `name`, `summary`, `seed` and `schema` are as above; `[image]` takes an image encoder, its "
+    "settings, and `labels`, a file with the names of its classes, one a line.\n"
 )
 _TEXTS = (
     "Fields of their `Config`, in Python ([Image and text encoders](image-encoders.md)); `concepts.text_encoder` of a "
@@ -151,6 +157,9 @@ def _recipe_parts() -> list[str]:
             parts += [f'### [{section}] {choice} = "{name}"\n', _table("setting", settings(config), f"{section}.")]
     for name, config in (("concepts", Concepts), ("loss", Loss), ("augment", Augment), ("optimiser", Optimiser)):
         parts += [f"### [{name}]\n", _table("setting", settings(config), f"{name}.")]
+    parts += ["## Scenery recipes\n", _SCENERY]
+    for name, config in SCENERY_SECTIONS.items():
+        parts += [f"### [{name}] of scenery\n", _table("setting", settings(config), f"{name}.")]
     parts += ["## Text encoders\n", _TEXTS]
     for name in text_encoders().names():
         parts += [f"### {name}\n", _table("setting", settings(text_encoders().load(name).CONFIG), "")]

@@ -83,9 +83,13 @@ def test_every_setting_of_a_recipe_is_documented():
     from whence.encode.location import location_encoders
     from whence.train.data import data_kinds
     from whence.train.recipe import Augment, Concepts, Loss, Optimiser
+    from whence.train.scenery.recipe import SECTIONS
 
     for section, config in (("concepts", Concepts), ("loss", Loss), ("augment", Augment), ("optimiser", Optimiser)):
         part = _part(f"### [{section}]\n")
+        assert all(f"| `{section}.{item.name}` |" in part for item in settings(config))
+    for section, config in SECTIONS.items():
+        part = _part(f"### [{section}] of scenery\n")
         assert all(f"| `{section}.{item.name}` |" in part for item in settings(config))
     components = (("data", "kind", data_kinds()), ("image", "encoder", image_encoders()))
     for section, key, registry in (*components, ("location", "encoder", location_encoders())):
@@ -122,10 +126,16 @@ def test_commands_that_train_name_recipes_and_settings_that_are_there(line, monk
     from whence.train.data import data_kinds
     from whence.train.heads import MlpHead
     from whence.train.recipe import load_recipe
+    from whence.train.scenery.recipe import is_scenery, load_scenery_recipe
 
     words = shlex.split(line, comments=True)
     given = program.commands["train"].make_context("train", words[2:])
     changes = dict(text.split("=", 1) for text in given.params["changes"])
+    if is_scenery(ROOT / words[2]):
+        scenery = load_scenery_recipe(ROOT / words[2], changes)
+        settings_of_image = {key: value for key, value in scenery.image.settings.items() if key != "labels"}
+        build(image_encoders().load(scenery.image.name).CONFIG, settings_of_image, owner=scenery.image.name)
+        return
     recipe = load_recipe(ROOT / words[2], changes)
     head = recipe.image.name == "mlp_head"
     for kind, component in (

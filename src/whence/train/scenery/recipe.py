@@ -140,7 +140,8 @@ class SceneryRecipe:
 
 
 _KEYS = ("schema", "kind", "name", "summary", "seed", "data", "image", "views", "concepts", "fit")
-_SECTIONS = {"data": Data, "views": Views, "concepts": Concepts, "fit": Fit}
+SECTIONS = {"data": Data, "views": Views, "concepts": Concepts, "fit": Fit}
+"""Sections with a class of settings, by name."""
 
 
 def is_scenery(path: Path | str) -> bool:
@@ -195,7 +196,7 @@ def parse_scenery_recipe(table: Mapping[str, Any], source: str = "the recipe") -
         seed = int(str(table.get("seed", 0)))
     except ValueError:
         raise OptionError(f"{source}: seed is a whole number, received {table.get('seed')!r}.") from None
-    parts: dict[str, Any] = {key: build(kind, table.get(key, {}), owner=key) for key, kind in _SECTIONS.items()}
+    parts: dict[str, Any] = {key: build(kind, table.get(key, {}), owner=key) for key, kind in SECTIONS.items()}
     return SceneryRecipe(
         name=name,
         summary=str(table.get("summary", "")),
