@@ -17,6 +17,8 @@ from whence.estimate.render import to_dict, to_text
 from whence.estimate.types import QueryInfo
 from whence.evidence.types import ALLOWANCE, Claim, Evidence
 from whence.explain.contrast import contrast
+from whence.explain.rationale import rationale
+from whence.explain.report import render_report
 
 PARIS, LYON, BERLIN = (48.8566, 2.3522), (45.764, 4.8357), (52.52, 13.405)
 
@@ -175,6 +177,8 @@ def test_it_is_said_what_it_was_calibrated_on_and_whether_it_fits():
     assert line["credible"][1]["calibrated"] is True
     assert line["credible"][1]["belief"] >= 0.97
     assert to_dict(found())["calibration"] == []
+    assert "Calibrated on 100 pictures of 2 photographers" in rationale(other).how_sure
+    assert "100 pictures of 2 photographers" in " ".join(render_report(other).replace("&nbsp;", " ").split())
 
 
 def test_a_rule_for_abstaining_takes_the_place_of_the_settings():

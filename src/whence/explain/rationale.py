@@ -70,7 +70,7 @@ def _how_sure(estimate: Estimate) -> str:
     if second is not None and second.probability >= 0.005:
         share = wording.percent(second.probability)
         parts.append(f"The second place to look is {second.label}, whose surroundings hold {share}.")
-    return " ".join(parts)
+    return " ".join([*parts, *(wording.calibrated(item) for item in estimate.calibrated)])
 
 
 def _why(estimate: Estimate) -> str:
