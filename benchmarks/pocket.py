@@ -29,9 +29,9 @@ import numpy as np
 from PIL import Image
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "pocket.toml"
-PARTS = ("folds", "table", "curve", "shortcuts", "concepts")
+PARTS = ("folds", "table", "calibrate", "curve", "shortcuts", "concepts")
 SIZES = (40, 80, 160, 320)
-DRAWS = 3
+DRAWS = 2
 SHORTCUT_PICTURES = 150
 SOURCES = "scenery,text"
 
@@ -101,6 +101,31 @@ def table(given: argparse.Namespace) -> dict[str, Any]:
         round(float(half.mean()), 3) for half in np.array_split(bits, 2)
     ]
     return found
+
+
+def calibrate(given: argparse.Namespace) -> dict[str, Any]:
+    """Fit temperatures and wrong shares to all pictures, each answered by the model that was not shown its group."""
+    from whence.evaluate.calibration import Config
+    from whence.evaluate.calibration import calibrate as fit
+    from whence.evaluate.prediction_file import read_run
+
+    files = [read_run(path) for path in sorted(given.out.glob("fold*.parquet"))]
+    records = [record for file in files for record in file.records(estimates=False)]
+    out: dict[str, Any] = {}
+    for name in ("scenery", "both"):
+        kept = [
+            replace(record, sources=tuple(s for s in record.sources if name == "both" or s.source == name))
+            for record in records
+        ]
+        found = fit(replace(files[0].run, dataset="photographs of three, each held out"), kept, Config())
+        (given.out / f"calibration-{name}.json").write_text(json.dumps(found.to_dict(), indent=1), encoding="utf-8")
+        out[name] = {"sources": {key: vars_of(item) for key, item in found.sources.items()}, "figures": found.figures}
+    return out
+
+
+def vars_of(item: Any) -> dict[str, Any]:
+    """The fields of a small dataclass."""
+    return {name: getattr(item, name) for name in ("temperature", "wrong_share", "pictures", "groups")}
 
 
 def _measured(record: Any, prior: Any) -> dict[str, Any]:
@@ -175,30 +200,33 @@ def _by(rows: list[dict[str, Any]], name: str, key: str) -> dict[str, np.ndarray
 # ------------------------------------------------------------------------------- fits without a grid
 
 
-def nested(recipe: Any, photographs: Any, vectors: Any, test: Any = None) -> dict[str, Any]:
-    """Bits on each photographer by a model whose temperature, too, comes from the others.
-
-    Args:
-        recipe: of the model.
-        photographs: that are learned from.
-        vectors: concepts of places.
-        test: the pictures that are measured, by group; ``photographs`` if not given.
-    """
-    from whence.train.scenery.fit import best_temperature, contrast_places, fit, gained_bits, places_around
+def fitted(recipe: Any, photographs: Any, vectors: Any) -> dict[str, Any]:
+    """For each photographer a model of the others, its temperature from them too."""
+    from whence.train.scenery.fit import best_temperature, fit
     from whence.train.scenery.run import cross_validated
 
-    contrast = contrast_places(vectors, recipe.fit.draws, np.random.default_rng(9))
-    measured = test or photographs
-    out: dict[str, Any] = {}
+    out = {}
     for group in sorted(set(photographs.group)):
         rest, _ = photographs.held_out(group)
-        _, held = measured.held_out(group)
         inner = np.concatenate([item.bits for item in cross_validated(recipe, rest, vectors)], axis=1).mean(axis=1)
-        temperature = best_temperature(inner.tolist())
         model = fit(rest, vectors, recipe.fit, np.random.default_rng(8))
+        out[group] = replace(model, temperature=best_temperature(inner.tolist()))
+    return out
+
+
+def measured(recipe: Any, models: dict[str, Any], vectors: Any, test: Any) -> dict[str, Any]:
+    """Bits of each model on the photographer whom it was not shown."""
+    from whence.train.scenery.fit import contrast_places, gained_bits, places_around
+
+    contrast = contrast_places(vectors, recipe.fit.draws, np.random.default_rng(9))
+    out: dict[str, Any] = {}
+    for group, model in models.items():
+        _, held = test.held_out(group)
         around = places_around(held, vectors, recipe.fit.around, np.random.default_rng(7))
-        shown, unseen = (gained_bits(model, held, around, contrast, temperature, shown=s) for s in (True, False))
-        out[group] = {"temperature": temperature, "bits": shown.tolist(), "unseen": unseen.tolist()}
+        shown, unseen = (
+            gained_bits(model, held, around, contrast, model.temperature, shown=look) for look in (True, False)
+        )
+        out[group] = {"temperature": model.temperature, "bits": shown.tolist(), "unseen": unseen.tolist()}
     return out
 
 
@@ -235,10 +263,12 @@ def curve(given: argparse.Namespace) -> dict[str, Any]:
                 mine = np.flatnonzero([name == group for name in photographs.group])
                 share = max(5, round(size * len(mine) / len(photographs)))
                 rows += np.sort(rng.choice(mine, min(share, len(mine)), replace=False)).tolist()
-            drawn.append(summary(nested(recipe, photographs.take(rows), vectors, photographs)))
+            models = fitted(recipe, photographs.take(rows), vectors)
+            drawn.append(summary(measured(recipe, models, vectors, photographs)))
         out[str(size)] = drawn
         print(size, [item["bits"] for item in drawn], flush=True)
-    out[str(len(photographs))] = [summary(nested(recipe, photographs, vectors))]
+    models = fitted(recipe, photographs, vectors)
+    out[str(len(photographs))] = [summary(measured(recipe, models, vectors, photographs))]
     print(len(photographs), out[str(len(photographs))], flush=True)
     return out
 
@@ -256,7 +286,7 @@ def concepts(given: argparse.Namespace) -> dict[str, Any]:
     for name, groups in variants.items():
         own = replace(recipe, concepts=replace(recipe.concepts, groups=groups))
         vectors = choose_vectors(own.concepts, np.random.default_rng([recipe.seed, 1]))
-        out[name] = summary(nested(own, photographs, vectors))
+        out[name] = summary(measured(own, fitted(own, photographs, vectors), vectors, photographs))
         print(name, out[name], flush=True)
     return out
 
@@ -269,6 +299,7 @@ def shortcuts(given: argparse.Namespace) -> dict[str, Any]:
     from whence.train.tower import TowerModel
 
     model = TowerModel(tower_of(recipe.image))
+    models = fitted(recipe, photographs, vectors)
     rng = np.random.default_rng(0)
     chosen = photographs.take(np.sort(rng.choice(len(photographs), SHORTCUT_PICTURES, replace=False)).tolist())
     pictures = [read_view(path, working_px=1024).pixels for path in chosen.paths]
@@ -290,7 +321,7 @@ def shortcuts(given: argparse.Namespace) -> dict[str, Any]:
             whole = change(pixels, group)
             sides = [model.tower.preprocessing.fit(side) for side in (whole, np.ascontiguousarray(whole[:, ::-1]))]
             rows.append(model.embed_pixels(model.tower.preprocessing.normalise(np.stack(sides))))
-        out[name] = summary(nested(recipe, photographs, vectors, replace(chosen, features=np.stack(rows))))
+        out[name] = summary(measured(recipe, models, vectors, replace(chosen, features=np.stack(rows))))
         print(name, out[name], flush=True)
     return out
 
@@ -326,7 +357,14 @@ def main() -> None:
     found = json.loads(kept.read_text()) if kept.exists() else {}
     found["machine"] = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
     found["date"] = datetime.now(UTC).strftime("%Y-%m-%d")
-    jobs = {"folds": folds, "table": table, "curve": curve, "shortcuts": shortcuts, "concepts": concepts}
+    jobs = {
+        "folds": folds,
+        "table": table,
+        "calibrate": calibrate,
+        "curve": curve,
+        "shortcuts": shortcuts,
+        "concepts": concepts,
+    }
     for part in given.parts:
         done = jobs[part](given)
         if done is not None:

@@ -93,8 +93,14 @@ _SHARES = tuple((f"{km} km", f"within_{km}_km") for km in (25, 200, 750, 2500))
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--int8", is_flag=True, help="Image graph in eight bits: smaller and faster, slightly off.")
+@click.option(
+    "--calibration",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Let a scenery model carry what 'whence calibrate' fitted to answers on photographers held out.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
-def export(run: Path, bundle: Path, int8: bool, overwrite: bool) -> None:
+def export(run: Path, bundle: Path, int8: bool, calibration: Path | None, overwrite: bool) -> None:
     """Export the model in the folder RUN to the folder BUNDLE, which works without PyTorch.
 
     The exported graphs are compared with PyTorch number by number; a difference is an error.
@@ -111,7 +117,12 @@ def export(run: Path, bundle: Path, int8: bool, overwrite: bool) -> None:
     if is_scenery_run(run):
         if int8:
             raise click.UsageError("A scenery model is exported in half precision: leave out --int8.")
-        made = export_scenery(load_scenery_run(run), bundle, overwrite=overwrite)
+        from whence.estimate.calibration import Calibration
+
+        carried = Calibration.load(calibration).to_dict() if calibration else None
+        made = export_scenery(load_scenery_run(run), bundle, calibration=carried, overwrite=overwrite)
+    elif calibration:
+        raise click.UsageError("Only scenery models carry a calibration: leave out --calibration.")
     else:
         made = export_run(run, bundle, int8=int8, overwrite=overwrite)
     write_facts([("bundle", str(bundle)), ("name", made.header.name), ("hash", made.hash)])

@@ -237,6 +237,8 @@ def export_scenery(
         calibration={
             "temperature": model.temperature,
             "fitted_on": f"{fitted}, each held out in turn",
+            "bits_on_held_out": {"all": run.scores["bits"], **run.scores["bits_by_group"]},
+            "bits_without_looking": run.scores["bits_unseen"],
             **({"fitted": dict(calibration)} if calibration else {}),
         },
         config={
