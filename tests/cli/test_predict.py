@@ -1,6 +1,5 @@
 """``whence predict``: tables and data sets located into a file, gone on with, and scored."""
 
-
 import pytest
 from click.testing import CliRunner
 
