@@ -9,17 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from jaxtyping import Float
 
 from whence.core.arrays import Numbers
 from whence.core.bundle import Bundle, BundleHeader, load_bundle
-from whence.core.config import build
 from whence.core.errors import ArtifactError, CoordinateError, OptionError, unknown_name
 from whence.earth.coordinates import wrap_lon_deg
-from whence.encode.preprocessing import Preprocessing
+from whence.encode.bundle_parts import preprocessing_of_bundle, run_graph, settings_of, view_kinds_of
 from whence.samples.view import View, ViewKind
 
 KIND = "alignment"
@@ -28,7 +27,6 @@ KIND = "alignment"
 AREAS = ("land", "all")
 """Where the training pictures lie."""
 
-_FREE_KEYS = frozenset({"recipe"})
 _FINEST_ORDER = 16
 _PICTURES_A_RUN = 32
 _PLACES_A_RUN = 8192
@@ -57,14 +55,12 @@ class AlignmentSettings:
             raise unknown_name("area of an alignment", self.area, AREAS)
         if not 0 <= self.finest_order <= _FINEST_ORDER:
             raise OptionError(f"finest_order lies within 0..{_FINEST_ORDER}, received {self.finest_order}.")
-        for kind in self.views.split(","):
-            if kind not in (known := [item.value for item in ViewKind]):
-                raise unknown_name("kind of view", kind, known)
+        view_kinds_of(self.views)
 
     @property
     def view_kinds(self) -> frozenset[ViewKind]:
         """Kinds of views that it reads."""
-        return frozenset(ViewKind(kind) for kind in self.views.split(","))
+        return view_kinds_of(self.views)
 
     @staticmethod
     def from_header(header: BundleHeader) -> AlignmentSettings:
@@ -73,24 +69,8 @@ class AlignmentSettings:
         Raises:
             ArtifactError: another kind of bundle, an unknown key, a missing one or a value that is none.
         """
-        where = f"The bundle {header.name!r}"
-        if header.kind != KIND:
-            raise ArtifactError(f"{where} is of kind {header.kind!r}, needed is {KIND!r}. Give another bundle.")
-        values = {key: _text(value) for key, value in header.config.items() if key not in _FREE_KEYS}
-        for key in ("logit_scale", "temperature", "area", "finest_order"):
-            if key not in values:
-                raise ArtifactError(f"{where}: config in its header lacks {key}. Export it again.")
-        try:
-            return build(AlignmentSettings, values, owner=f"the bundle {header.name!r}")
-        except OptionError as error:
-            raise ArtifactError(f"{where}: {error}") from error
-
-
-def _text(value: object) -> object:
-    """A list of texts as one, separated by commas."""
-    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-        return ",".join(value)
-    return value
+        needed = ("logit_scale", "temperature", "area", "finest_order")
+        return settings_of(header, KIND, AlignmentSettings, needed=needed)
 
 
 @final
@@ -119,10 +99,7 @@ class AlignmentModel:
         self.bundle = bundle
         self.settings = AlignmentSettings.from_header(bundle.header)
         where = f"The bundle {bundle.folder}"
-        try:
-            self.preprocessing = Preprocessing.from_dict(dict(bundle.header.preprocessing))
-        except OptionError as error:
-            raise ArtifactError(f"{where}: {error}") from error
+        self.preprocessing = preprocessing_of_bundle(bundle)
         self.concept_ids = bundle.header.concept_ids
         self.basis = np.asarray(bundle.array("basis"))
         self.activation = np.asarray(bundle.array("activation"))
@@ -189,17 +166,7 @@ class AlignmentModel:
         return 0.5 * (1.0 + np.tanh(0.5 * logit))
 
     def _run(self, graph: str, given: Mapping[str, np.ndarray]) -> Float[np.ndarray, "n d"]:
-        session = self.bundle.session(graph, self._threads)
-        try:
-            found: Any = session.run(["embedding"], dict(given))[0]
-        except Exception as error:  # the runtime has its own tree of errors, without a common root
-            raise ArtifactError(f"The graph {graph} of the bundle {self.bundle.folder} failed: {error}") from error
-        if found.ndim != 2 or found.shape[1] != self.dim or not np.isfinite(found).all():
-            raise ArtifactError(
-                f"The graph {graph} of the bundle {self.bundle.folder} gave shape {found.shape} or numbers that are "
-                f"not finite; expected {self.dim} finite numbers a row. Export it again."
-            )
-        return found
+        return run_graph(self.bundle, graph, given, "embedding", self.dim, self._threads)
 
 
 def check_parts(basis: np.ndarray, activation: np.ndarray, ids: Sequence[str], where: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from whence.core.errors import ArtifactError, OptionError
 from whence.core.optional import optional_import
@@ -144,3 +144,20 @@ def _quietly() -> Iterator[None]:
         log.set_verbosity(level)
         if bars:
             log.enable_progress_bar()
+
+
+@runtime_checkable
+class TowerConfig(Protocol):
+    """Settings that every model of the hub has."""
+
+    @property
+    def weights(self) -> str:
+        """Name on the hub, a folder, or random."""
+
+    @property
+    def download(self) -> bool:
+        """Whether the hub may be asked."""
+
+    @property
+    def revision(self) -> str:
+        """Of the hub's repository."""

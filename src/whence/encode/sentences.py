@@ -10,26 +10,14 @@ from jaxtyping import Float
 
 from whence.core.errors import OptionError
 from whence.core.optional import optional_import
-from whence.encode.hub import RANDOM, Origin, drawn_from, load_tokenizer, load_tower
+from whence.encode.hub import RANDOM, Origin, TowerConfig, drawn_from, load_tokenizer, load_tower
 
 _BATCH = 64
 
 
 @runtime_checkable
-class TextConfig(Protocol):
+class TextConfig(TowerConfig, Protocol):
     """Settings that every text transformer of the hub has."""
-
-    @property
-    def weights(self) -> str:
-        """Name on the hub, a folder, or random."""
-
-    @property
-    def download(self) -> bool:
-        """Whether the hub may be asked."""
-
-    @property
-    def revision(self) -> str:
-        """Of the hub's repository."""
 
     @property
     def seed(self) -> int:

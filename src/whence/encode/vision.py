@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from whence.encode.hub import RANDOM, Origin, drawn_from, load_tower, processor_values
+from whence.encode.hub import RANDOM, Origin, TowerConfig, drawn_from, load_tower, processor_values
 from whence.encode.preprocessing import Preprocessing
 from whence.encode.processors import preprocessing_of
 
@@ -17,20 +17,9 @@ POOLINGS = ("class", "class_and_mean")
 """Embeddings of a transformer: its class token, or that followed by the mean of its patches."""
 
 
-class VisionConfig(Protocol):
+@runtime_checkable
+class VisionConfig(TowerConfig, Protocol):
     """Settings that every vision transformer has."""
-
-    @property
-    def weights(self) -> str:
-        """Name on the hub, a folder, or random."""
-
-    @property
-    def download(self) -> bool:
-        """Whether the hub may be asked."""
-
-    @property
-    def revision(self) -> str:
-        """Of the hub's repository."""
 
     @property
     def image_px(self) -> int:

@@ -21,7 +21,9 @@ def sources() -> Registry[EvidenceSource]:
         package="whence.evidence",
         base=EvidenceSource,  # type: ignore[type-abstract]
         kind="evidence source",
-        not_components=frozenset({"types", "run", "prior", "constraints", "scene", "pointing", "interventions"}),
+        not_components=frozenset(
+            {"types", "run", "prior", "constraints", "scene", "pointing", "interventions", "bundle_source"}
+        ),
     )
 
 

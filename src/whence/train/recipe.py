@@ -211,11 +211,31 @@ def load_recipe(path: Path | str, changes: Mapping[str, str] = MappingProxyType(
     Raises:
         OptionError: the file cannot be read, or see `parse_recipe`.
     """
+    return parse_recipe(read_table(path), changes, source=str(path))
+
+
+def read_table(path: Path | str) -> dict[str, Any]:
+    """Read a TOML file.
+
+    Raises:
+        OptionError: it cannot be read.
+    """
     try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise OptionError(f"The recipe {path} cannot be read ({error}). Give a TOML file in UTF-8.") from error
-    return parse_recipe(content, changes, source=str(path))
+
+
+def changed_table(content: Mapping[str, Any], changes: Mapping[str, str]) -> dict[str, Any]:
+    """A copy with some values replaced: ``section.key``, or a key at the top."""
+    table = {key: dict(value) if isinstance(value, Mapping) else value for key, value in content.items()}
+    for place, value in changes.items():
+        section, dot, key = place.partition(".")
+        if not dot:
+            table[section] = value
+        elif isinstance(table.setdefault(section, {}), dict):
+            table[section][key] = value
+    return table
 
 
 def parse_recipe(
@@ -227,13 +247,7 @@ def parse_recipe(
         OptionError: another schema, an unknown key (the nearest is named), a missing section, a value that does not
             fit.
     """
-    table = {key: dict(value) if isinstance(value, Mapping) else value for key, value in content.items()}
-    for place, value in changes.items():
-        section, dot, key = place.partition(".")
-        if not dot:
-            table[section] = value
-        elif isinstance(table.setdefault(section, {}), dict):
-            table[section][key] = value
+    table = changed_table(content, changes)
     for key in table:
         if key not in _KEYS:
             raise unknown_name(f"key of {source}", key, _KEYS)
@@ -245,7 +259,7 @@ def parse_recipe(
     return Recipe(
         name=name,
         summary=str(table.get("summary", "")),
-        seed=_whole(table.get("seed", 0), source),
+        seed=whole(table.get("seed", 0), source),
         data=_component(table, "data", "kind", source),
         image=_component(table, "image", "encoder", source),
         location=_component(table, "location", "encoder", source),
@@ -256,7 +270,12 @@ def parse_recipe(
     )
 
 
-def _whole(value: object, source: str) -> int:
+def whole(value: object, source: str) -> int:
+    """The seed of a recipe.
+
+    Raises:
+        OptionError: no whole number.
+    """
     try:
         return int(str(value))
     except ValueError:

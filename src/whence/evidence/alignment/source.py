@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 from jaxtyping import Float
@@ -20,13 +20,11 @@ from whence.encode.bundled import AlignmentModel
 from whence.encode.encoded_places import ContinuousPlaces, EncodedPlaces, GalleryPlaces
 from whence.evidence.alignment.claims import Teller
 from whence.evidence.alignment.parts import Columns, evaluate
+from whence.evidence.bundle_source import BundleSource
 from whence.evidence.interventions import parse_interventions
-from whence.evidence.types import Claim, EvidenceSource
+from whence.evidence.types import Claim
 from whence.samples.view import Query
 
-_NO_MODEL = (
-    "no model is chosen: --set alignment.model=NAME_OR_FOLDER takes a bundle; 'whence models' lists those found here"
-)
 _COLUMN_NAMES = {"lat": ("lat_deg", "lat", "latitude"), "lon": ("lon_deg", "lon", "lng", "longitude")}
 
 
@@ -101,7 +99,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[float, float]]:
 
 
 @final
-class Alignment(EvidenceSource):
+class Alignment(BundleSource[AlignmentModel]):
     """Pictures against places, by a model that was trained on pairs of them, told in concepts."""
 
     NAME: ClassVar[str] = "alignment"
@@ -112,6 +110,10 @@ class Alignment(EvidenceSource):
         "trained (the sea, mostly) it says what it says on average."
     )
     TIME_LIMIT_S: ClassVar[float] = 120.0
+    NO_MODEL: ClassVar[str] = (
+        "no model is chosen: --set alignment.model=NAME_OR_FOLDER takes a bundle; 'whence models' lists those found "
+        "here"
+    )
 
     def __init__(self, config: Config | None = None) -> None:
         """Load the model, if one is chosen.
@@ -129,33 +131,8 @@ class Alignment(EvidenceSource):
             self._places = self._make_places(self._model)
             self._interventions = self._rows_set(self._model)
 
-    @property
-    def is_set_up(self) -> bool:
-        """Whether a model is chosen."""
-        return self._model is not None
-
-    def availability(self) -> str | None:
-        """What is missing: a model, if none is chosen."""
-        return None if self.is_set_up else _NO_MODEL
-
-    @property
-    def version(self) -> str:
-        """Hash of the bundle."""
-        return "" if self._model is None else self._model.bundle.hash[:16]
-
-    @property
-    def calibration(self) -> Mapping[str, Any]:
-        """What the bundle says of its calibration."""
-        return {} if self._model is None else self._model.bundle.header.calibration
-
-    def read(self, query: Query) -> tuple[Claim, ...]:
+    def read_views(self, model: AlignmentModel, query: Query, numbers: Sequence[int]) -> tuple[Claim, ...]:
         """Claims of the strongest concepts of each view, of all others together, and of what no concept explains."""
-        model = self._model
-        if model is None:
-            return ()
-        numbers = [i for i, view in enumerate(query.views) if view.kind in model.settings.view_kinds]
-        if not numbers:
-            return ()
         embeddings = model.embed_views([query.views[i] for i in numbers])
         config = DecomposeConfig(sparsity=self.config.sparsity)
         original = list(decompose_many(embeddings, model.basis, config))

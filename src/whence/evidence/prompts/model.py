@@ -11,21 +11,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, final
+from typing import final
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from whence.core.bundle import Bundle, BundleHeader, load_bundle
-from whence.core.config import build
-from whence.core.errors import ArtifactError, OptionError, unknown_name
-from whence.encode.preprocessing import Preprocessing
+from whence.core.errors import ArtifactError, OptionError
+from whence.encode.bundle_parts import preprocessing_of_bundle, run_graph, settings_of, view_kinds_of
 from whence.samples.view import View, ViewKind
 
 KIND = "prompts"
 """Kind of the bundles that this module reads."""
 
-_FREE_KEYS = frozenset({"recipe"})
 _PICTURES_A_RUN = 8
 
 
@@ -68,14 +66,12 @@ class PromptSettings:
         for name in ("logit_scale", "temperature"):
             if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0.0):
                 raise OptionError(f"{name} of prompts is a number above 0, received {getattr(self, name)}.")
-        for kind in self.views.split(","):
-            if kind not in (known := [item.value for item in ViewKind]):
-                raise unknown_name("kind of view", kind, known)
+        view_kinds_of(self.views)
 
     @property
     def view_kinds(self) -> frozenset[ViewKind]:
         """Kinds of views that it reads."""
-        return frozenset(ViewKind(kind) for kind in self.views.split(","))
+        return view_kinds_of(self.views)
 
     @staticmethod
     def from_header(header: BundleHeader) -> PromptSettings:
@@ -84,17 +80,7 @@ class PromptSettings:
         Raises:
             ArtifactError: another kind of bundle, an unknown key, a missing one or a value that is none.
         """
-        where = f"The bundle {header.name!r}"
-        if header.kind != KIND:
-            raise ArtifactError(f"{where} is of kind {header.kind!r}, needed is {KIND!r}. Give another bundle.")
-        values = {key: value for key, value in header.config.items() if key not in _FREE_KEYS}
-        for key in ("logit_scale", "temperature", "views"):
-            if key not in values:
-                raise ArtifactError(f"{where}: config in its header lacks {key}. Make it again.")
-        try:
-            return build(PromptSettings, values, owner=f"the bundle {header.name!r}")
-        except OptionError as error:
-            raise ArtifactError(f"{where}: {error}") from error
+        return settings_of(header, KIND, PromptSettings, needed=("logit_scale", "temperature", "views"))
 
 
 def write_labels(labels: Sequence[Label]) -> np.ndarray:
@@ -149,10 +135,7 @@ class PromptModel:
         self.bundle = bundle
         self.settings = PromptSettings.from_header(bundle.header)
         where = f"The bundle {bundle.folder}"
-        try:
-            self.preprocessing = Preprocessing.from_dict(dict(bundle.header.preprocessing))
-        except OptionError as error:
-            raise ArtifactError(f"{where}: {error}") from error
+        self.preprocessing = preprocessing_of_bundle(bundle)
         self.labels = read_labels(bundle.array("labels"), where)
         self.prompts = np.asarray(bundle.array("prompts"))
         self.base = np.asarray(bundle.array("base"))
@@ -176,19 +159,10 @@ class PromptModel:
             ArtifactError: the graph fails or gives something else.
         """
         out = np.empty((len(views), self.prompts.shape[1]), np.float32)
-        session = self.bundle.session("image", self._threads)
         for start in range(0, len(views), _PICTURES_A_RUN):
             part = views[start : start + _PICTURES_A_RUN]
             pixels = self.preprocessing.normalise(np.stack([self.preprocessing.fit(view.pixels) for view in part]))
-            try:
-                found: Any = session.run(["embedding"], {"pixels": pixels})[0]
-            except Exception as error:  # the runtime has its own tree of errors, without a common root
-                raise ArtifactError(f"The graph image of the bundle {self.bundle.folder} failed: {error}") from error
-            if found.shape != (len(part), out.shape[1]) or not np.isfinite(found).all():
-                raise ArtifactError(
-                    f"The graph image of the bundle {self.bundle.folder} gave shape {found.shape} or numbers that are "
-                    f"not finite; expected {len(part)} rows of {out.shape[1]} finite numbers. Make the bundle again."
-                )
+            found = run_graph(self.bundle, "image", {"pixels": pixels}, "embedding", out.shape[1], self._threads)
             out[start : start + len(part)] = found
         return out
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 import numpy as np
 from jaxtyping import Float
@@ -16,15 +16,12 @@ from whence.core.errors import ArtifactError, OptionError
 from whence.earth.countries import countries
 from whence.earth.places import Place, gazetteer
 from whence.earth.regions import RegionLevel, regions
+from whence.evidence.bundle_source import BundleSource
 from whence.evidence.prompts.fields import CityCells, Part, city_parts, country_parts, division_parts
 from whence.evidence.prompts.model import LabelKind, PromptModel
-from whence.evidence.types import Claim, EvidenceSource
+from whence.evidence.types import Claim
 from whence.samples.view import Query
 
-_NO_MODEL = (
-    "no model is chosen: --model NAME_OR_FOLDER takes a bundle of kind prompts; 'whence models' lists those found "
-    "here, 'whence models get' makes some"
-)
 _NAMED_OTHERS = 3
 
 
@@ -65,7 +62,7 @@ class Config:
 
 
 @final
-class Prompts(EvidenceSource):
+class Prompts(BundleSource[PromptModel]):
     """Pictures against texts that name places, by a model that was not trained for it here."""
 
     NAME: ClassVar[str] = "prompts"
@@ -76,6 +73,10 @@ class Prompts(EvidenceSource):
         "calibrated unless the bundle's card says so."
     )
     TIME_LIMIT_S: ClassVar[float] = 120.0
+    NO_MODEL: ClassVar[str] = (
+        "no model is chosen: --model NAME_OR_FOLDER takes a bundle of kind prompts; 'whence models' lists those found "
+        "here, 'whence models get' makes some"
+    )
 
     def __init__(self, config: Config | None = None) -> None:
         """Load the model, if one is chosen.
@@ -90,33 +91,8 @@ class Prompts(EvidenceSource):
             self._model = PromptModel.load(self.config.model)
             _check_codes(self._model)
 
-    @property
-    def is_set_up(self) -> bool:
-        """Whether a model is chosen."""
-        return self._model is not None
-
-    def availability(self) -> str | None:
-        """What is missing: a model, if none is chosen."""
-        return None if self.is_set_up else _NO_MODEL
-
-    @property
-    def version(self) -> str:
-        """Hash of the bundle."""
-        return "" if self._model is None else self._model.bundle.hash[:16]
-
-    @property
-    def calibration(self) -> Mapping[str, Any]:
-        """What the bundle says of its calibration."""
-        return {} if self._model is None else self._model.bundle.header.calibration
-
-    def read(self, query: Query) -> tuple[Claim, ...]:
+    def read_views(self, model: PromptModel, query: Query, numbers: Sequence[int]) -> tuple[Claim, ...]:
         """Claims of the strongest countries, divisions and cities of each view, of the others, and of concepts."""
-        model = self._model
-        if model is None:
-            return ()
-        numbers = [i for i, view in enumerate(query.views) if view.kind in model.settings.view_kinds]
-        if not numbers:
-            return ()
         scores = model.scores(model.embed_views([query.views[i] for i in numbers])) / self.config.temperature
         claims: list[Claim] = []
         for row, number in zip(scores, numbers, strict=True):

@@ -19,15 +19,14 @@ from jaxtyping import Float
 from whence.concepts.bank import bank
 from whence.concepts.place_vectors import PlaceVectors
 from whence.core.bundle import Bundle, BundleHeader, load_bundle
-from whence.core.config import build
 from whence.core.errors import ArtifactError, OptionError
-from whence.encode.preprocessing import Preprocessing
+from whence.encode.bundle_parts import preprocessing_of_bundle, run_graph, settings_of, view_kinds_of
 from whence.samples.view import View, ViewKind
 
 KIND = "scenery"
 """Kind of the bundles that this module reads."""
 
-_FREE_KEYS = frozenset({"recipe", "labels", "indoor", "outdoor"})
+_FREE_KEYS = ("recipe", "labels", "indoor", "outdoor")
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,12 @@ class ScenerySettings:
     def __post_init__(self) -> None:
         if not (np.isfinite(self.temperature) and self.temperature > 0.0):
             raise OptionError(f"temperature of a scenery model is a number above 0, received {self.temperature}.")
+        view_kinds_of(self.views)
 
     @property
     def view_kinds(self) -> frozenset[ViewKind]:
         """Kinds of views that it reads."""
-        return frozenset(ViewKind(kind) for kind in self.views.split(","))
+        return view_kinds_of(self.views)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,14 +90,8 @@ class SceneryModel:
         """
         header = bundle.header
         where = f"The bundle {bundle.folder}"
-        if header.kind != KIND:
-            raise ArtifactError(f"{where} is of kind {header.kind!r}, needed is {KIND!r}. Give another bundle.")
-        try:
-            given = {key: value for key, value in header.config.items() if key not in _FREE_KEYS}
-            self.settings: ScenerySettings = build(ScenerySettings, given, owner=where)
-            self.preprocessing = Preprocessing.from_dict(dict(header.preprocessing))
-        except (OptionError, ValueError) as error:
-            raise ArtifactError(f"{where}: {error}") from error
+        self.settings = settings_of(header, KIND, ScenerySettings, free=_FREE_KEYS)
+        self.preprocessing = preprocessing_of_bundle(bundle)
         _check_concepts(header, where)
         self.bundle, self._threads = bundle, threads
         centre, factor, self.general = (np.array(bundle.array(name)) for name in ("centre", "factor", "general"))
@@ -131,8 +125,13 @@ class SceneryModel:
     def features(self, pixels: Float[np.ndarray, "n 3 h w"]) -> Float[np.ndarray, "n f"]:
         """Features of preprocessed pictures, with those of their mirror images if the model wants them."""
         sides = [pixels, pixels[..., ::-1]] if self.settings.mirrored else [pixels]
-        found = [self._run(np.ascontiguousarray(side)) for side in sides]
-        return np.mean(found, axis=0)
+        found = [
+            run_graph(
+                self.bundle, "image", {"pixels": np.ascontiguousarray(side)}, "features", self._mean.size, self._threads
+            )
+            for side in sides
+        ]
+        return np.asarray(np.mean(found, axis=0, dtype=np.float64))
 
     def strengths(self, features: Float[np.ndarray, "n f"]) -> Float[np.ndarray, "n k"]:
         """Strengths of the concepts in features of pictures."""
@@ -167,19 +166,6 @@ class SceneryModel:
         config = self.bundle.header.config
         inside, outside = (np.array(config.get(key, ()), np.int64) for key in ("indoor", "outdoor"))
         return inside, outside
-
-    def _run(self, pixels: Float[np.ndarray, "n 3 h w"]) -> Float[np.ndarray, "n f"]:
-        session = self.bundle.session("image", self._threads)
-        try:
-            found: Any = session.run(["features"], {"pixels": pixels})[0]
-        except Exception as error:  # the runtime has its own tree of errors, without a common root
-            raise ArtifactError(f"The graph image of the bundle {self.bundle.folder} failed: {error}") from error
-        if found.shape != (len(pixels), self._mean.size) or not np.isfinite(found).all():
-            raise ArtifactError(
-                f"The graph image of the bundle {self.bundle.folder} gave shape {found.shape} or numbers that are not "
-                f"finite; expected {self._mean.size} finite numbers a row. Export it again."
-            )
-        return np.asarray(found, np.float64)
 
 
 def _check_concepts(header: BundleHeader, where: str) -> None:

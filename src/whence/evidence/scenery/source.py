@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, final
+from typing import ClassVar, final
 
 from whence.core.errors import OptionError, unknown_name
+from whence.evidence.bundle_source import BundleSource
 from whence.evidence.interventions import parse_interventions
 from whence.evidence.scenery.claims import claims_of
-from whence.evidence.scenery.model import SceneryModel, Seen
-from whence.evidence.types import Claim, EvidenceSource
+from whence.evidence.scenery.model import SceneryModel
+from whence.evidence.types import Claim
 from whence.samples.view import Query
-
-_NO_MODEL = "no model is chosen: --set scenery.model=NAME_OR_FOLDER takes a bundle; 'whence models' lists those found"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ class Config:
 
 
 @final
-class Scenery(EvidenceSource):
+class Scenery(BundleSource[SceneryModel]):
     """The look of the land, the settlement and the sky, against what the layers of the Earth say of every place."""
 
     NAME: ClassVar[str] = "scenery"
@@ -50,6 +49,10 @@ class Scenery(EvidenceSource):
     ERROR_MODEL: ClassVar[str] = (
         "The log-likelihood is divided by a temperature that was fitted on photographers whom the model had not seen. "
         "What is taken indoors says nothing of scenery and counts for less."
+    )
+
+    NO_MODEL: ClassVar[str] = (
+        "no model is chosen: --set scenery.model=NAME_OR_FOLDER takes a bundle; 'whence models' lists those found"
     )
 
     def __init__(self, config: Config | None = None) -> None:
@@ -71,40 +74,12 @@ class Scenery(EvidenceSource):
                     )
                 self._set[self._model.concept_ids.index(name)] = strength
 
-    @property
-    def is_set_up(self) -> bool:
-        """Whether a model is chosen."""
-        return self._model is not None
-
-    def availability(self) -> str | None:
-        """What is missing: a model, if none is chosen."""
-        return None if self.is_set_up else _NO_MODEL
-
-    @property
-    def version(self) -> str:
-        """Hash of the bundle."""
-        return "" if self._model is None else self._model.bundle.hash[:16]
-
-    @property
-    def calibration(self) -> Mapping[str, Any]:
-        """What the bundle says of its calibration."""
-        return {} if self._model is None else self._model.bundle.header.calibration
-
-    def read(self, query: Query) -> tuple[Claim, ...]:
+    def read_views(self, model: SceneryModel, query: Query, numbers: Sequence[int]) -> tuple[Claim, ...]:
         """Claims of the concepts that tell most about each view, of all others together, and of pictures in general."""
-        model = self._model
-        if model is None:
-            return ()
-        numbers = [i for i, view in enumerate(query.views) if view.kind in model.settings.view_kinds]
-        if not numbers:
-            return ()
         out: list[Claim] = []
-        for position, (number, seen) in enumerate(zip(numbers, self._see(query, numbers), strict=True)):
+        found = model.see([query.views[i] for i in numbers])
+        for position, (number, seen) in enumerate(zip(numbers, found, strict=True)):
             # Several views of one place were taken by one person: what holds for all pictures counts once.
             general = self.config.general and position == 0
             out += claims_of(model, seen, self._set, self.config.top_concepts, general, number)
         return tuple(out)
-
-    def _see(self, query: Query, numbers: list[int]) -> list[Seen]:
-        assert self._model is not None
-        return self._model.see([query.views[i] for i in numbers])

@@ -15,7 +15,6 @@ summary = "…"
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ from typing import Any
 
 from whence.core.config import build
 from whence.core.errors import OptionError, unknown_name
-from whence.train.recipe import RECIPE_SCHEMA, Component
+from whence.train.recipe import RECIPE_SCHEMA, Component, changed_table, read_table, whole
 
 KIND = "scenery"
 
@@ -147,8 +146,8 @@ SECTIONS = {"data": Data, "views": Views, "concepts": Concepts, "fit": Fit}
 def is_scenery(path: Path | str) -> bool:
     """Whether a recipe says that it is of this kind; what cannot be read says nothing."""
     try:
-        return bool(tomllib.loads(Path(path).read_text(encoding="utf-8")).get("kind") == KIND)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+        return bool(read_table(path).get("kind") == KIND)
+    except OptionError:
         return False
 
 
@@ -162,18 +161,7 @@ def load_scenery_recipe(path: Path | str, changes: Mapping[str, str] = MappingPr
     Raises:
         OptionError: the file cannot be read, an unknown key (the nearest is named), or a value that does not fit.
     """
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise OptionError(f"The recipe {path} cannot be read ({error}). Give a TOML file in UTF-8.") from error
-    table = {key: dict(value) if isinstance(value, dict) else value for key, value in content.items()}
-    for place, value in changes.items():
-        section, dot, key = place.partition(".")
-        if dot:
-            table.setdefault(section, {})[key] = value
-        else:
-            table[section] = value
-    return parse_scenery_recipe(table, str(path))
+    return parse_scenery_recipe(changed_table(read_table(path), changes), str(path))
 
 
 def parse_scenery_recipe(table: Mapping[str, Any], source: str = "the recipe") -> SceneryRecipe:
@@ -192,15 +180,11 @@ def parse_scenery_recipe(table: Mapping[str, Any], source: str = "the recipe") -
     name = table.get("name")
     if not isinstance(encoder, str) or not isinstance(name, str) or not name:
         raise OptionError(f'{source} needs a name, and encoder = "…" in section [image].')
-    try:
-        seed = int(str(table.get("seed", 0)))
-    except ValueError:
-        raise OptionError(f"{source}: seed is a whole number, received {table.get('seed')!r}.") from None
     parts: dict[str, Any] = {key: build(kind, table.get(key, {}), owner=key) for key, kind in SECTIONS.items()}
     return SceneryRecipe(
         name=name,
         summary=str(table.get("summary", "")),
         image=Component(encoder, MappingProxyType(image)),
-        seed=seed,
+        seed=whole(table.get("seed", 0), source),
         **parts,
     )
