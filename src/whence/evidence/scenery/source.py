@@ -24,7 +24,7 @@ class Config:
     "Bundle of kind scenery, by name or folder; empty for none."
     temperature: float = 1.0
     "The likelihood is divided by it, beyond the model's own: above 1 means trusted less."
-    top_concepts: int = 6
+    top_concepts: int = 8
     "How many concepts make claims of their own; the others make one together."
     general: bool = True
     "Whether it counts where pictures are taken in general, whatever they show."

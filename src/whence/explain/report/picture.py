@@ -57,7 +57,7 @@ def _figure(estimate: Estimate, view: View, index: int, count: int) -> str:
     name = wording.one_line(view.name.replace("\\", "/").rpartition("/")[2] or view.name, 200)
     readings = (
         "".join(_reading(number, entry) for number, _, entry in boxed)
-        or '<li class="muted">Nothing that points to a place was read in the picture itself.</li>'
+        or '<li class="muted">No reading belongs to one spot of this picture; all stand under Why.</li>'
     )
     size = f"{view.size_px[0]} × {view.size_px[1]} pixels"
     caption = f"{escape(name)}, {escape(view.format)}, {size}" + (f" ({index + 1} of {count})" if count > 1 else "")
