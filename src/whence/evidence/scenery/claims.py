@@ -16,7 +16,7 @@ from whence.evidence.scenery.model import SceneryModel, Seen
 from whence.evidence.types import Claim
 
 _EVERY = 4
-_ROWS_AT_ONCE = 8192
+_CELLS_AT_ONCE = 8192
 _INDOORS = 0.5
 
 
@@ -40,7 +40,7 @@ def claims_of(
         strengths[row] = strength
     grid = model.vectors.dense_grid
     pictured = sharpness * strengths
-    shown, usual = _products(grid, np.stack([pictured, model.general / model.settings.temperature], axis=1)).T.copy()
+    shown, usual = _products(np.stack([pictured, model.general / model.settings.temperature]), grid)
     likely, base, spread = _reading(grid, shown + usual * general, pictured)
     truths, bases = model.vectors.truths(likely), model.vectors.truths(base)
     ranked = np.argsort(-spread, kind="stable")
@@ -59,7 +59,7 @@ def claims_of(
         read = f"{name}: {truths[row]:.0%} likely, {bases[row]:.0%} of all pictures (strength {given:+.2f})"
         if row in interventions:
             read += f" (set; the picture has {seen.strengths[row]:+.2f})"
-        values = pictured[row] * grid[:, row].astype(np.float64)
+        values = pictured[row] * grid[row].astype(np.float64)
         shown -= values
         out.append(claim("scenery", read, values))
     if len(ranked) > top:
@@ -86,29 +86,28 @@ def _remark(seen: Seen, number: int) -> Claim:
 
 
 def _reading(
-    grid: Float[np.ndarray, "n k"], told: Float[np.ndarray, " n"], strengths: Float[np.ndarray, " k"]
+    grid: Float[np.ndarray, "k n"], told: Float[np.ndarray, " n"], strengths: Float[np.ndarray, " k"]
 ) -> tuple[Float[np.ndarray, " k"], Float[np.ndarray, " k"], Float[np.ndarray, " k"]]:
     """Mean vector where scores and people lead, where people alone lead, and how much each concept's part varies."""
     prior = _people()
     belief = prior * np.exp(told - told.max())
     belief /= belief.sum()
     weights = np.stack([prior, belief]).astype(np.float32)
-    means = (weights @ grid).astype(np.float64)
+    usual, likely = (grid @ weights.T).T.astype(np.float64)
     # Of the spread over places, half of which are taken by people and half by the belief, a sample is enough.
-    some = grid[::_EVERY]
+    some = grid[:, ::_EVERY]
     mixed = weights[:, ::_EVERY].sum(axis=0)
     mixed /= mixed.sum()
-    mean = mixed @ some
-    spread = np.sqrt(np.maximum(mixed @ np.square(some - mean), 0.0))
-    return means[1], means[0], np.abs(strengths) * spread
+    spread = np.sqrt(np.maximum(np.square(some - (some @ mixed)[:, None]) @ mixed, 0.0))
+    return likely, usual, np.abs(strengths) * spread
 
 
-def _products(grid: Float[np.ndarray, "n k"], strengths: Float[np.ndarray, "k m"]) -> Float[np.ndarray, "n m"]:
+def _products(strengths: Float[np.ndarray, "m k"], grid: Float[np.ndarray, "k n"]) -> Float[np.ndarray, "m n"]:
     """Products in double precision, so that parts taken off them leave nothing behind."""
-    out = np.empty((len(grid), strengths.shape[1]))
-    for start in range(0, len(grid), _ROWS_AT_ONCE):
-        part = slice(start, start + _ROWS_AT_ONCE)
-        np.matmul(grid[part].astype(np.float64), strengths, out=out[part])
+    out = np.empty((len(strengths), grid.shape[1]))
+    for start in range(0, grid.shape[1], _CELLS_AT_ONCE):
+        part = slice(start, start + _CELLS_AT_ONCE)
+        np.matmul(strengths, grid[:, part].astype(np.float64), out=out[:, part])
     return out
 
 
