@@ -6,7 +6,8 @@
 Each photographer is held out in turn: the model, its temperature too, comes from the others alone. ``folds`` trains
 these models, exports them, and lets ``whence predict`` answer with them and with the text in the pictures; ``table``
 scores what it wrote; ``curve`` fits to fewer photographs; ``shortcuts`` changes the pictures (grey, compressed, another
-photographer's grading) and measures what is left; ``concepts`` leaves out groups of concepts.
+photographer's grading) and measures what is left; ``concepts`` leaves out groups of concepts; ``speed``
+times the shipped model.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -29,9 +31,10 @@ import numpy as np
 from PIL import Image
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "pocket.toml"
-PARTS = ("folds", "table", "calibrate", "curve", "shortcuts", "concepts")
+PARTS = ("folds", "table", "calibrate", "curve", "shortcuts", "concepts", "speed")
 SIZES = (40, 80, 160, 320)
 DRAWS = 2
+REPEATS = 40
 SHORTCUT_PICTURES = 150
 SOURCES = "scenery,text"
 
@@ -326,6 +329,28 @@ def shortcuts(given: argparse.Namespace) -> dict[str, Any]:
     return out
 
 
+def speed(given: argparse.Namespace) -> dict[str, float]:
+    """Milliseconds of the shipped model on one picture: the network with its mirror image, and telling it as claims."""
+    from whence.evidence.scenery.claims import claims_of
+    from whence.evidence.scenery.model import SceneryModel
+    from whence.samples.reader import read_view
+
+    with (given.photos / "photos.csv").open(newline="", encoding="utf-8") as file:
+        view = read_view(given.photos / next(csv.DictReader(file))["file"], working_px=960)
+    model = SceneryModel.load("pocket")
+    seen = model.see([view])[0]
+    claims_of(model, seen, {}, 8, True, 0)
+    looks, tells = [], []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        model.see([view])
+        looks.append(1e3 * (time.perf_counter() - started))
+        started = time.perf_counter()
+        claims_of(model, seen, {}, 8, True, 0)
+        tells.append(1e3 * (time.perf_counter() - started))
+    return {"see, median ms": round(float(np.median(looks)), 1), "claims, median ms": round(float(np.median(tells)), 1)}
+
+
 def _look(pixels: np.ndarray) -> np.ndarray:
     flat = pixels.reshape(-1, 3).astype(np.float64)
     return np.stack([flat.mean(0), flat.std(0)])
@@ -364,6 +389,7 @@ def main() -> None:
         "curve": curve,
         "shortcuts": shortcuts,
         "concepts": concepts,
+        "speed": speed,
     }
     for part in given.parts:
         done = jobs[part](given)
