@@ -89,7 +89,7 @@ def table(given: argparse.Namespace) -> dict[str, Any]:
         bits = np.array([row[name]["bits"] for row in rows])
         found[name] = {"bits": _interval(bits, [row["place"] for row in rows], rng)}
         found[name] |= {f"bits {group}": round(float(b.mean()), 3) for group, b in _by(rows, name, "bits").items()}
-        for key in ("country1", "country5", "continent", "in90", "in50", "log10_area"):
+        for key in ("country1", "country5", "continent", "continent2", "p_continent", "in90", "in50", "log10_area"):
             found[name][key] = round(float(np.mean([row[name][key] for row in rows])), 4)
     prior = [row["prior"] for row in rows]
     found["prior"] = {key: round(float(np.mean([item[key] for item in prior])), 4) for key in prior[0]}
@@ -179,6 +179,8 @@ def _figures(belief: Any, truth: Any) -> dict[str, float]:
         "country1": float(rank == 0),
         "country5": float(rank < 5),
         "continent": float(int(continents.argmax()) == true_continent),
+        "continent2": float((continents > continents[true_continent]).sum() < 2),
+        "p_continent": float(continents[true_continent]),
         "in50": float(held < 0.5),
         "in90": float(held < 0.9),
         "log10_area": float(np.log10(belief.partition.areas_km2[belief.values >= at_truth].sum())),
