@@ -33,6 +33,7 @@ from whence.evidence.scene import fitting
 from whence.evidence.scene.assets import SEGMENTATION, checked
 from whence.evidence.scene.landscape import traits_at
 from whence.evidence.scene.model import FARTHEST, likelihood
+from whence.evidence.types import EvidenceSource
 from whence.samples.reader import read_view
 
 DRAWS = 1000
@@ -224,11 +225,12 @@ def speed(photos: Photos, models: Path) -> dict[str, float]:
     from whence.samples.view import Query
 
     query = Query((read_view(photos.files[0], working_px=960),))
-    made = {
+    made: dict[str, EvidenceSource] = {
         "streetscene": streetscene.StreetScene(streetscene.Config(models=str(models))),
-        "scenes365": scenes365.Scenes365(scenes365.Config(models=str(models))),
         "species": species.Species(species.Config(models=str(models))),
     }
+    if (models / scenes365.TABLE).is_file():
+        made["scenes365"] = scenes365.Scenes365(scenes365.Config(models=str(models)))
     return {name: milliseconds(lambda source=source: source.read(query)) for name, source in made.items()}
 
 

@@ -1,7 +1,8 @@
 """Fit the small tables of the scenery sources: ``python scripts/fit_scenery.py PHOTOS --models FOLDER``.
 
 PHOTOS is a folder with ``photos.csv`` (file, lat_deg, lon_deg, place); the files' names begin with the photographer's,
-and only those named by ``--photographers`` are used. Writes ``src/whence/evidence/scene/data/*.json``.
+and only those named by ``--photographers`` are used. Writes ``src/whence/evidence/scene/data/streetscene.json``, and
+``scenes365.json`` into ``--out``: the weights of that network state no licence, so its table is not shipped.
 """
 
 from __future__ import annotations
@@ -98,14 +99,14 @@ def features(photos: Photos, of: Callable[[np.ndarray], np.ndarray], cache: Path
 
 def usable(name: str, found: np.ndarray) -> np.ndarray:
     """Which pictures the source would speak of: those outdoors."""
-    if name == scenes365.TABLE:
+    if name == scenes365.Scenes365.NAME:
         return np.asarray(found[:, -1] ** 2 < scenes365.Config().indoor_from)
     return np.ones(len(found), bool)
 
 
 SOURCES: dict[str, tuple[Asset, Callable[[Path], Callable[[np.ndarray], np.ndarray]], tuple[str, ...]]] = {
     streetscene.TABLE: (SEGMENTATION, street_features, tuple(streetscene.GROUPS)),
-    scenes365.TABLE: (SCENES, scene_features, (*scenes365.scene_groups(), scenes365.INDOORS)),
+    scenes365.Scenes365.NAME: (SCENES, scene_features, (*scenes365.scene_groups(), scenes365.INDOORS)),
 }
 
 
@@ -136,13 +137,15 @@ def main() -> None:
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--photographers", default=PHOTOGRAPHERS)
     parser.add_argument("--ridge", type=float, default=RIDGE)
+    parser.add_argument("--out", type=Path, help="folder of scenes365.json; that of --models if not given")
     parser.add_argument("--cache", type=Path, help="folder for the networks' outputs")
     arguments = parser.parse_args()
     photos = read_photos(arguments.photos, arguments.photographers)
     for name, (network, make, _) in SOURCES.items():
         kept = None if arguments.cache is None else arguments.cache / f"{name}.npy"
         model = fit(name, photos, features(photos, make(arguments.models), kept), arguments.ridge)
-        (DATA / f"{name}.json").write_text(model.to_json(network), encoding="utf-8")
+        folder = DATA if name == streetscene.TABLE else arguments.out or arguments.models
+        (folder / f"{name}.json").write_text(model.to_json(network), encoding="utf-8")
         print(name, model.provenance["bits_left_out"])
 
 

@@ -12,8 +12,10 @@ from whence.core.errors import ArtifactError, OptionError
 from whence.earth.field import Field
 from whence.evidence.prior import prior_field
 from whence.evidence.run import gather, sources
-from whence.evidence.scene.assets import ASSETS_VARIABLE
-from whence.evidence.scenes365 import INDOORS, Scenes365, group_numbers, group_shares, scene_groups
+from whence.evidence.scene.assets import ASSETS_VARIABLE, SCENES
+from whence.evidence.scene.landscape import TRAITS
+from whence.evidence.scene.model import SceneryModel
+from whence.evidence.scenes365 import INDOORS, TABLE, Scenes365, group_numbers, group_shares, scene_groups
 from whence.evidence.species import KINGDOMS, Config, Species
 from whence.evidence.streetscene import GROUPS, StreetScene, shares, side_of_traffic
 from whence.samples.reader import read_view
@@ -28,11 +30,24 @@ def _no_variable(monkeypatch):
     monkeypatch.delenv(ASSETS_VARIABLE, raising=False)
 
 
+def made_table():
+    """A table for the network of scenes, which is not shipped."""
+    features = (*scene_groups(), INDOORS)
+    rng = np.random.default_rng(0)
+    weights = 0.1 * rng.normal(size=(len(features), len(TRAITS)))
+    model = SceneryModel(features, np.full(len(features), 0.2), np.full(len(features), 0.2), weights, {})
+    return model.to_json(SCENES)
+
+
 @pytest.fixture(scope="module")
-def assets(shared):
-    folder = shared / "assets"
-    if not folder.is_dir():
+def assets(shared, tmp_path_factory):
+    networks = shared / "assets"
+    if not networks.is_dir():
         pytest.skip("the networks are not here")
+    folder = tmp_path_factory.mktemp("assets")
+    for path in networks.iterdir():
+        (folder / path.name).symlink_to(path)
+    (folder / TABLE).write_text(made_table(), encoding="utf-8")
     return folder
 
 
@@ -84,7 +99,7 @@ def test_the_gate_of_species_may_be_none_but_not_all():
 
 
 def test_another_network_under_the_name_is_an_entry_in_the_ledger(tmp_path):
-    for name in ("squeezenet1_1_places365.safetensors", "labels_places365.csv"):
+    for name in ("squeezenet1_1_places365.safetensors", "labels_places365.csv", TABLE):
         (tmp_path / name).write_bytes(b"something else")
     source = made("scenes365", tmp_path)
     with pytest.raises(ArtifactError, match="has the hash"):

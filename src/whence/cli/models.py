@@ -15,6 +15,9 @@ from whence.cli.output import write_facts, write_json, write_table
 if TYPE_CHECKING:
     from whence.core.bundle import Bundle
 
+_SHOWN = 8
+"""Of a long list in a card, so many entries are shown; --json has all."""
+
 _EXAMPLES = """\b
 Examples:
   whence models
@@ -214,7 +217,8 @@ def _pairs(values: Any) -> str:
 
 def _plain(value: object) -> str:
     if isinstance(value, list):
-        return " ".join(map(str, value))
+        more = f" … and {len(value) - _SHOWN} more" if len(value) > _SHOWN else ""
+        return " ".join(map(str, value[:_SHOWN])) + more
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 

@@ -17,13 +17,13 @@ from jaxtyping import Float, Int
 
 from whence.core.errors import ArtifactError
 from whence.encode.squeezenet import SqueezeNet
-from whence.evidence.scene.assets import SCENE_LABELS, SCENES, checked, find_folder, not_set_up
+from whence.evidence.scene.assets import SCENE_LABELS, SCENES, Asset, checked, find_folder, not_set_up
 from whence.evidence.scene.model import SceneryModel, check_share, claim_of
 from whence.evidence.types import Claim, EvidenceSource
 from whence.samples.view import Query, ViewKind
 
-TABLE = "scenes365"
-"""Name of the fitted table."""
+TABLE = "scenes365.json"
+"""The fitted table. It lies beside the network: none is shipped, as the network's weights state no licence."""
 
 INDOORS = "indoors"
 """The group of all classes that no group of the list names."""
@@ -36,7 +36,7 @@ class Config:
     """Where the network is, and the error model."""
 
     models: str = ""
-    "Folder with the network of scenes; $WHENCE_ASSETS if empty."
+    "Folder with the network of scenes and scenes365.json, its fitted table; $WHENCE_ASSETS if empty."
     wrong_share: float = 0.05
     "Share of pictures whose scene says nothing of the place, 0..1."
     indoor_from: float = 0.5
@@ -88,7 +88,9 @@ class Scenes365(EvidenceSource):
 
     NAME: ClassVar[str] = "scenes365"
     SUMMARY: ClassVar[str] = "kind of scene: streets, monuments, mountains, shore, fields, by a network of scenes"
-    NEEDS: ClassVar[str] = "a photo from the ground, taken outdoors; a folder with the network (scenes365.models)"
+    NEEDS: ClassVar[str] = (
+        "a photo from the ground, taken outdoors; a folder with the network and a table fitted to it (scenes365.models)"
+    )
     ERROR_MODEL: ClassVar[str] = (
         "The kinds of scenes pull towards people, relief, coast and climate by a small fitted table; 5 % of pictures "
         "say nothing, nor do those indoors. Several views of one place count as one."
@@ -98,10 +100,11 @@ class Scenes365(EvidenceSource):
         """Find the network.
 
         Raises:
-            OptionError: the folder of the setting lacks it.
+            OptionError: the folder of the setting lacks it, or its table.
         """
         self.config = config or Config()
-        self._folder = find_folder(self.config.models, (SCENES, SCENE_LABELS), self.NAME)
+        table = Asset(TABLE, "")
+        self._folder = find_folder(self.config.models, (SCENES, SCENE_LABELS, table), self.NAME)
         self._lock = threading.Lock()
         self._loaded: tuple[SqueezeNet, Int[np.ndarray, " n"], SceneryModel] | None = None
 
@@ -112,7 +115,7 @@ class Scenes365(EvidenceSource):
 
     def availability(self) -> str | None:
         """What is missing: the network."""
-        return None if self.is_set_up else not_set_up(self.NAME)
+        return None if self.is_set_up else f"{not_set_up(self.NAME)}, and the table of scripts/fit_scenery.py"
 
     @property
     def version(self) -> str:
@@ -150,7 +153,7 @@ class Scenes365(EvidenceSource):
                 assert self._folder is not None
                 network = SqueezeNet(checked(self._folder, SCENES))
                 groups = group_numbers(checked(self._folder, SCENE_LABELS))
-                self._loaded = network, groups, SceneryModel.load(TABLE, SCENES)
+                self._loaded = network, groups, SceneryModel.read(self._folder / TABLE, SCENES)
             return self._loaded
 
 

@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, final
 
@@ -65,10 +66,23 @@ class SceneryModel:
             network: the file whose outputs the table was fitted to.
 
         Raises:
+            ArtifactError: see `read`.
+        """
+        return SceneryModel.read(Path(str(files("whence.evidence.scene") / "data" / f"{name}.json")), network)
+
+    @staticmethod
+    def read(path: Path, network: Asset) -> SceneryModel:
+        """Read a table that ``scripts/fit_scenery.py`` wrote.
+
+        Args:
+            path: of the table.
+            network: the file whose outputs the table was fitted to.
+
+        Raises:
             ArtifactError: the table is missing, damaged, of another layout or for another network.
         """
         try:
-            content = json.loads((files("whence.evidence.scene") / "data" / f"{name}.json").read_text(encoding="utf-8"))
+            content = json.loads(path.read_text(encoding="utf-8"))
             model = SceneryModel(
                 tuple(content["features"]),
                 np.asarray(content["centres"], np.float64),
@@ -78,11 +92,13 @@ class SceneryModel:
             )
             known = content["schema"], tuple(content["traits"]), content["network_sha256"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ArtifactError(f"The table {name} of scenery cannot be read ({error}). Reinstall whence.") from error
+            raise ArtifactError(
+                f"The table {path} of scenery cannot be read ({error}). Fit it with: python scripts/fit_scenery.py"
+            ) from error
         wanted = SCHEMA, tuple(trait.name for trait in TRAITS), network.sha256
         if known != wanted or model.weights.shape != (len(model.features), len(TRAITS)):
             raise ArtifactError(
-                f"The table {name} of scenery is {known} with weights of shape {model.weights.shape}; needed is "
+                f"The table {path} of scenery is {known} with weights of shape {model.weights.shape}; needed is "
                 f"{wanted}. Fit it again with: python scripts/fit_scenery.py"
             )
         return model

@@ -44,6 +44,8 @@ class Data:
     "Photographers or albums that are left out, separated by commas, as for a test on them."
     accuracy_km: float = 5.0
     "Radius in which the camera stood where the table does not say."
+    rights: str = ""
+    "What is known of the rights in the photographs; stands on the model's card."
     limit: int = 0
     "Take this many photographs at random; 0 for all."
 

@@ -229,7 +229,8 @@ def export_scenery(
         licence="Apache-2.0",
         training_data=(
             f"{fitted} ({', '.join(run.scores['bits_by_group'])}), none of which is in the bundle or can be made from "
-            f"it; layers of the Earth (earth/tables/CARD.md). Network: {tower.CARD.title}, {tower.CARD.licence}."
+            f"it; rights in them: {recipe.data.rights or 'not stated'}. Layers of the Earth (earth/tables/CARD.md). "
+            f"Network: {tower.CARD.title}, {tower.CARD.licence}."
         ),
         paper=tower.CARD.paper,
         preprocessing=tower.preprocessing.to_dict(),
