@@ -23,7 +23,7 @@ from whence.evidence import scenes365, streetscene
 from whence.evidence.scene.assets import SCENE_LABELS, SCENES, SEGMENTATION, Asset, checked
 from whence.evidence.scene.fitting import fit_weights, gains_bits, held_out_pulls, reference, scales
 from whence.evidence.scene.landscape import traits_at
-from whence.evidence.scene.model import SceneryModel
+from whence.evidence.scene.model import SceneTable
 from whence.samples.reader import read_view
 
 DATA = Path(__file__).resolve().parents[1] / "src/whence/evidence/scene/data"
@@ -110,7 +110,7 @@ SOURCES: dict[str, tuple[Asset, Callable[[Path], Callable[[np.ndarray], np.ndarr
 }
 
 
-def fit(name: str, photos: Photos, found: np.ndarray, ridge: float) -> SceneryModel:
+def fit(name: str, photos: Photos, found: np.ndarray, ridge: float) -> SceneTable:
     """Fit the table of one source on all photographs."""
     kept = usable(name, found)
     inputs, who = found[kept], photos.photographer[kept]
@@ -127,7 +127,7 @@ def fit(name: str, photos: Photos, found: np.ndarray, ridge: float) -> SceneryMo
         "ridge": ridge,
         "bits_left_out": {one: round(float(gains[who == n].mean()), 3) for n, one in enumerate(photos.names)},
     }
-    return SceneryModel(SOURCES[name][2], centres, spreads, weights, provenance)
+    return SceneTable(SOURCES[name][2], centres, spreads, weights, provenance)
 
 
 def main() -> None:

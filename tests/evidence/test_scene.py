@@ -13,7 +13,7 @@ from whence.evidence.prior import prior_field
 from whence.evidence.scene import fitting
 from whence.evidence.scene.assets import ASSETS_VARIABLE, SCENES, SEGMENTATION, Asset, checked, find_folder
 from whence.evidence.scene.landscape import TRAITS, landscape, traits_at
-from whence.evidence.scene.model import FARTHEST, SceneryModel, in_words, likelihood, mixed
+from whence.evidence.scene.model import FARTHEST, SceneTable, in_words, likelihood, mixed
 from whence.evidence.scene.ranges import range_of, ranges
 
 TOKYO, SAHARA, ALPS, ATLANTIC = (35.68, 139.76), (24.0, 10.0), (46.55, 8.0), (30.0, -45.0)
@@ -67,7 +67,7 @@ def test_words_name_the_strongest_pull_first():
 
 
 def test_features_far_off_are_cut():
-    model = SceneryModel.load("streetscene", SEGMENTATION)
+    model = SceneTable.load("streetscene", SEGMENTATION)
     far = model.centres + 1000.0 * model.spreads
     edge = model.centres + FARTHEST * model.spreads
     np.testing.assert_allclose(model.pulls(far), model.pulls(edge))
@@ -75,18 +75,18 @@ def test_features_far_off_are_cut():
 
 def test_the_shipped_table_says_where_it_comes_from():
     name, network = "streetscene", SEGMENTATION
-    model = SceneryModel.load(name, network)
+    model = SceneTable.load(name, network)
     assert sum(model.provenance["photographs"].values()) > 500
     assert {"made_by", "ridge", "bits_left_out", "photos_csv_sha256", "photographs_licence"} <= set(model.provenance)
     assert np.abs(model.weights).max() < 1.0
-    assert SceneryModel.load(name, network).to_json(network) == model.to_json(network)
+    assert SceneTable.load(name, network).to_json(network) == model.to_json(network)
 
 
 def test_tables_of_another_network_are_refused():
     with pytest.raises(ArtifactError, match=r"fit_scenery\.py"):
-        SceneryModel.load("streetscene", SCENES)
+        SceneTable.load("streetscene", SCENES)
     with pytest.raises(ArtifactError, match="cannot be read"):
-        SceneryModel.load("no_such_table", SCENES)
+        SceneTable.load("no_such_table", SCENES)
 
 
 # ------------------------------------------------------------------------------------------------ fitting

@@ -14,7 +14,7 @@ from whence.evidence.prior import prior_field
 from whence.evidence.run import gather, sources
 from whence.evidence.scene.assets import ASSETS_VARIABLE, SCENES
 from whence.evidence.scene.landscape import TRAITS
-from whence.evidence.scene.model import SceneryModel
+from whence.evidence.scene.model import SceneTable
 from whence.evidence.scenes365 import INDOORS, TABLE, Scenes365, group_numbers, group_shares, scene_groups
 from whence.evidence.species import KINGDOMS, Config, Species
 from whence.evidence.streetscene import GROUPS, StreetScene, shares, side_of_traffic
@@ -35,7 +35,7 @@ def made_table():
     features = (*scene_groups(), INDOORS)
     rng = np.random.default_rng(0)
     weights = 0.1 * rng.normal(size=(len(features), len(TRAITS)))
-    model = SceneryModel(features, np.full(len(features), 0.2), np.full(len(features), 0.2), weights, {})
+    model = SceneTable(features, np.full(len(features), 0.2), np.full(len(features), 0.2), weights, {})
     return model.to_json(SCENES)
 
 

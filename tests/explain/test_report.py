@@ -3,41 +3,18 @@ import io
 import json
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from html_page import Page
 from whence.estimate.render import to_dict
 from whence.explain.report import IndexRow, index_row, render_report, write_index, write_report
 from whence.explain.report.page import source_hash, unbroken
 from whence.samples.view import Query, View
 
 KINDS = ("sharp", "wide", "nothing", "fiji", "pole")
-
-
-class Page(HTMLParser):
-    """What a browser would find in a page."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.texts, self._open = [], {}, None
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        self._open = len(self.elements) - 1 if tag in {"script", "style"} else None
-
-    def handle_data(self, data):
-        if self._open is not None:
-            self.texts[self._open] = self.texts.get(self._open, "") + data
-
-    def handle_endtag(self, tag):
-        self._open = None
-
-    def all(self, tag):
-        return [(attrs, self.texts.get(i, "")) for i, (name, attrs) in enumerate(self.elements) if name == tag]
 
 
 def picture(width=1600, height=900, name="sign.jpg"):

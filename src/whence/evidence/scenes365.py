@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,9 +16,10 @@ from jaxtyping import Float, Int
 
 from whence.core.errors import ArtifactError
 from whence.encode.squeezenet import SqueezeNet
-from whence.evidence.scene.assets import SCENE_LABELS, SCENES, Asset, checked, find_folder, not_set_up
-from whence.evidence.scene.model import SceneryModel, check_share, claim_of
-from whence.evidence.types import Claim, EvidenceSource
+from whence.evidence.scene.assets import SCENE_LABELS, SCENES, Asset, checked
+from whence.evidence.scene.model import SceneTable, check_share, claim_of
+from whence.evidence.scene.source import NetworkSource
+from whence.evidence.types import Claim
 from whence.samples.view import Query, ViewKind
 
 TABLE = "scenes365.json"
@@ -83,7 +83,7 @@ def group_shares(probabilities: Float[np.ndarray, " n"], groups: Int[np.ndarray,
 
 
 @final
-class Scenes365(EvidenceSource):
+class Scenes365(NetworkSource):
     """Kind of scene, and what it says of people, relief, coast and climate."""
 
     NAME: ClassVar[str] = "scenes365"
@@ -96,6 +96,9 @@ class Scenes365(EvidenceSource):
         "say nothing, nor do those indoors. Several views of one place count as one."
     )
 
+    FILES: ClassVar[tuple[Asset, ...]] = (SCENES, SCENE_LABELS, Asset(TABLE, ""))
+    NETWORKS: ClassVar[tuple[Asset, ...]] = (SCENES,)
+
     def __init__(self, config: Config | None = None) -> None:
         """Find the network.
 
@@ -103,24 +106,13 @@ class Scenes365(EvidenceSource):
             OptionError: the folder of the setting lacks it, or its table.
         """
         self.config = config or Config()
-        table = Asset(TABLE, "")
-        self._folder = find_folder(self.config.models, (SCENES, SCENE_LABELS, table), self.NAME)
-        self._lock = threading.Lock()
-        self._loaded: tuple[SqueezeNet, Int[np.ndarray, " n"], SceneryModel] | None = None
-
-    @property
-    def is_set_up(self) -> bool:
-        """Whether the network is there."""
-        return self._folder is not None
+        super().__init__(self.config.models)
+        self._loaded: tuple[SqueezeNet, Int[np.ndarray, " n"], SceneTable] | None = None
 
     def availability(self) -> str | None:
-        """What is missing: the network."""
-        return None if self.is_set_up else f"{not_set_up(self.NAME)}, and the table of scripts/fit_scenery.py"
-
-    @property
-    def version(self) -> str:
-        """Hash of the network."""
-        return SCENES.sha256[:16] if self.is_set_up else ""
+        """What is missing: the network, or the table fitted to it."""
+        missing = super().availability()
+        return missing and f"{missing}, and the table of scripts/fit_scenery.py"
 
     def read(self, query: Query) -> tuple[Claim, ...]:
         """One claim a view from the ground."""
@@ -147,13 +139,13 @@ class Scenes365(EvidenceSource):
             )
         return tuple(claims)
 
-    def _load(self) -> tuple[SqueezeNet, Int[np.ndarray, " n"], SceneryModel]:
+    def _load(self) -> tuple[SqueezeNet, Int[np.ndarray, " n"], SceneTable]:
         with self._lock:
             if self._loaded is None:
                 assert self._folder is not None
                 network = SqueezeNet(checked(self._folder, SCENES))
                 groups = group_numbers(checked(self._folder, SCENE_LABELS))
-                self._loaded = network, groups, SceneryModel.read(self._folder / TABLE, SCENES)
+                self._loaded = network, groups, SceneTable.read(self._folder / TABLE, SCENES)
             return self._loaded
 
 

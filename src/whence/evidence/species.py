@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -21,13 +20,12 @@ from whence.evidence.scene.assets import (
     INSECTS,
     Asset,
     checked,
-    find_folder,
-    not_set_up,
     read_labels,
 )
 from whence.evidence.scene.model import check_share, mixed
 from whence.evidence.scene.ranges import Range, range_of
-from whence.evidence.types import Claim, EvidenceSource
+from whence.evidence.scene.source import NetworkSource
+from whence.evidence.types import Claim
 from whence.samples.view import Query, View, ViewKind
 
 _BACKGROUND = "background"
@@ -102,7 +100,7 @@ class Sighting:
 
 
 @final
-class Species(EvidenceSource):
+class Species(NetworkSource):
     """Species of birds and insects, by networks trained on iNaturalist."""
 
     NAME: ClassVar[str] = "species"
@@ -113,6 +111,9 @@ class Species(EvidenceSource):
         "(another species, a pet, a zoo). Ranges are those of continents, and unknown for every third name."
     )
 
+    FILES: ClassVar[tuple[Asset, ...]] = _NEEDED
+    NETWORKS: ClassVar[tuple[Asset, ...]] = (IMAGENET, BIRDS, INSECTS)
+
     def __init__(self, config: Config | None = None) -> None:
         """Find the networks.
 
@@ -120,24 +121,13 @@ class Species(EvidenceSource):
             OptionError: the folder of the setting lacks one.
         """
         self.config = config or Config()
-        self._folder = find_folder(self.config.models, _NEEDED, self.NAME)
-        self._lock = threading.Lock()
+        super().__init__(self.config.models)
         self._networks: dict[str, TfliteModel] = {}
         self._labels: dict[str, tuple[str, ...]] = {}
 
-    @property
-    def is_set_up(self) -> bool:
-        """Whether the networks are there."""
-        return self._folder is not None
-
     def availability(self) -> str | None:
         """What is missing: the networks or what runs them."""
-        return missing_runtime() or (None if self.is_set_up else not_set_up(self.NAME))
-
-    @property
-    def version(self) -> str:
-        """Hashes of the networks."""
-        return "-".join(asset.sha256[:8] for asset in (IMAGENET, BIRDS, INSECTS)) if self.is_set_up else ""
+        return missing_runtime() or super().availability()
 
     def read(self, query: Query) -> tuple[Claim, ...]:
         """One claim for each species, however many views show it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from typing import ClassVar, final
 
@@ -10,9 +9,10 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from whence.encode.tflite import TfliteModel, missing_runtime
-from whence.evidence.scene.assets import SEGMENTATION, checked, find_folder, not_set_up
-from whence.evidence.scene.model import SceneryModel, check_share, claim_of
-from whence.evidence.types import Claim, EvidenceSource
+from whence.evidence.scene.assets import SEGMENTATION, Asset, checked
+from whence.evidence.scene.model import SceneTable, check_share, claim_of
+from whence.evidence.scene.source import NetworkSource
+from whence.evidence.types import Claim
 from whence.samples.view import Query, View, ViewKind
 
 TABLE = "streetscene"
@@ -78,7 +78,7 @@ def side_of_traffic(classes: Int[np.ndarray, "h w"]) -> float | None:
 
 
 @final
-class StreetScene(EvidenceSource):
+class StreetScene(NetworkSource):
     """Shares of road, building, vegetation and sky, and what they say of people, relief and climate."""
 
     NAME: ClassVar[str] = "streetscene"
@@ -92,6 +92,9 @@ class StreetScene(EvidenceSource):
         "to be no better than chance."
     )
 
+    FILES: ClassVar[tuple[Asset, ...]] = (SEGMENTATION,)
+    NETWORKS: ClassVar[tuple[Asset, ...]] = (SEGMENTATION,)
+
     def __init__(self, config: Config | None = None) -> None:
         """Find the network.
 
@@ -99,23 +102,12 @@ class StreetScene(EvidenceSource):
             OptionError: the folder of the setting lacks it.
         """
         self.config = config or Config()
-        self._folder = find_folder(self.config.models, (SEGMENTATION,), self.NAME)
-        self._lock = threading.Lock()
-        self._loaded: tuple[TfliteModel, SceneryModel] | None = None
-
-    @property
-    def is_set_up(self) -> bool:
-        """Whether the network is there."""
-        return self._folder is not None
+        super().__init__(self.config.models)
+        self._loaded: tuple[TfliteModel, SceneTable] | None = None
 
     def availability(self) -> str | None:
-        """What is missing: the network or what runs it."""
-        return missing_runtime() or (None if self.is_set_up else not_set_up(self.NAME))
-
-    @property
-    def version(self) -> str:
-        """Hash of the network."""
-        return SEGMENTATION.sha256[:16] if self.is_set_up else ""
+        """What is missing: the networks or what runs them."""
+        return missing_runtime() or super().availability()
 
     def read(self, query: Query) -> tuple[Claim, ...]:
         """One claim a view from the ground, and a remark on the side of traffic where there is some."""
@@ -147,12 +139,12 @@ class StreetScene(EvidenceSource):
         """Class of each pixel of the picture, squeezed to the network's size."""
         return np.asarray(network.run(view.pixels), np.int64)
 
-    def _load(self) -> tuple[TfliteModel, SceneryModel]:
+    def _load(self) -> tuple[TfliteModel, SceneTable]:
         with self._lock:
             if self._loaded is None:
                 assert self._folder is not None
                 network = TfliteModel(checked(self._folder, SEGMENTATION))
-                self._loaded = network, SceneryModel.load(TABLE, SEGMENTATION)
+                self._loaded = network, SceneTable.load(TABLE, SEGMENTATION)
             return self._loaded
 
 

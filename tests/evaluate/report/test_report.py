@@ -7,13 +7,13 @@ import json
 import math
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from itertools import pairwise
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from html_page import Page
 from made_runs import evaluated, made_run
 from whence.core.errors import InputError
 from whence.earth.field import Field
@@ -23,29 +23,6 @@ from whence.evaluate.report.cases import THUMBNAIL_PX, largest_errors, surest_mi
 from whence.evaluate.report.pictures import pictured
 from whence.evaluate.table import to_json
 from whence.explain.report.page import source_hash
-
-
-class Page(HTMLParser):
-    """What a browser would find in a page."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.elements, self.texts, self._open = [], {}, None
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        self._open = len(self.elements) - 1 if tag in {"script", "style"} else None
-
-    def handle_data(self, data):
-        if self._open is not None:
-            self.texts[self._open] = self.texts.get(self._open, "") + data
-
-    def handle_endtag(self, tag):
-        self._open = None
-
-    def all(self, tag):
-        return [(attrs, self.texts.get(i, "")) for i, (name, attrs) in enumerate(self.elements) if name == tag]
 
 
 @pytest.fixture(scope="module")

@@ -40,7 +40,7 @@ _TOLD, _TOLD_FROM = 3, 0.05
 
 @final
 @dataclass(frozen=True, eq=False)
-class SceneryModel:
+class SceneTable:
     """Weights between features of pictures and traits of places.
 
     Attributes:
@@ -58,7 +58,7 @@ class SceneryModel:
     provenance: Mapping[str, Any]
 
     @staticmethod
-    def load(name: str, network: Asset) -> SceneryModel:
+    def load(name: str, network: Asset) -> SceneTable:
         """Read a shipped table.
 
         Args:
@@ -68,10 +68,10 @@ class SceneryModel:
         Raises:
             ArtifactError: see `read`.
         """
-        return SceneryModel.read(Path(str(files("whence.evidence.scene") / "data" / f"{name}.json")), network)
+        return SceneTable.read(Path(str(files("whence.evidence.scene") / "data" / f"{name}.json")), network)
 
     @staticmethod
-    def read(path: Path, network: Asset) -> SceneryModel:
+    def read(path: Path, network: Asset) -> SceneTable:
         """Read a table that ``scripts/fit_scenery.py`` wrote.
 
         Args:
@@ -83,7 +83,7 @@ class SceneryModel:
         """
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
-            model = SceneryModel(
+            model = SceneTable(
                 tuple(content["features"]),
                 np.asarray(content["centres"], np.float64),
                 np.asarray(content["spreads"], np.float64),
