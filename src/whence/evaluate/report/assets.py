@@ -18,3 +18,8 @@ def asset(name: str) -> str:
 def styles() -> str:
     """The style of a page: that of the reports on answers, that of maps, and what evaluations add."""
     return report_asset("report.css") + MAP_CSS + asset("evaluation.css")
+
+
+def scripts() -> str:
+    """The script of a page: what all reports have in common, and what evaluations add."""
+    return report_asset("common.js") + asset("evaluation.js")

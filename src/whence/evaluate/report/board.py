@@ -8,7 +8,7 @@ from string import Template
 
 from whence.estimate import wording
 from whence.evaluate.leaderboard import RANKED_BY, Entry, Leaderboard, ranked, remarks, table_of
-from whence.evaluate.report.assets import asset, styles
+from whence.evaluate.report.assets import asset, scripts, styles
 from whence.explain.report.page import policy, unbroken
 
 
@@ -23,7 +23,7 @@ def render_leaderboard(board: Leaderboard, by: str = RANKED_BY) -> str:
         OptionError: no run has such a figure.
     """
     heads, rows = table_of(board, by)
-    style, script = styles(), asset("evaluation.js")
+    style, script = styles(), scripts()
     listed = "".join(
         "<tr>" + "".join(_cell(i, wording.one_line(cell, 120)) for i, cell in enumerate(row)) + "</tr>" for row in rows
     )

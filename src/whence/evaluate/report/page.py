@@ -13,7 +13,7 @@ from types import MappingProxyType
 from whence.estimate import wording
 from whence.evaluate.evaluation import Evaluation
 from whence.evaluate.records import Record, Run
-from whence.evaluate.report.assets import asset, styles
+from whence.evaluate.report.assets import asset, scripts, styles
 from whence.evaluate.report.cases import Album, case_section, largest_errors, surest_mistakes, without_other_answers
 from whence.evaluate.report.curves import charts, pictures_of
 from whence.evaluate.report.pictures import Pictured, pictured
@@ -62,7 +62,7 @@ def render_report(found: Evaluation, run: Run, records: Iterable[Record], conten
     """
     shown = contents or Contents()
     pictures = without_other_answers(pictured(pictures_of(found), records, run.prior), shown.cases)
-    style, script = styles(), asset("evaluation.js")
+    style, script = styles(), scripts()
     title = f"{wording.one_line(run.system, 120)} on {_dataset(run)}"
     sections = (
         curves_section(charts(found)),

@@ -75,7 +75,7 @@ def write_index(rows: Iterable[IndexRow], folder: Path | str) -> Path:
     answered = sum(not row.abstained and row.failure is None for row in listed)
     abstained = sum(row.abstained for row in listed)
     failed = sum(row.failure is not None for row in listed)
-    styles, script = asset("report.css"), asset("index.js")
+    styles, script = asset("report.css"), asset("common.js") + asset("index.js")
     page = Template(asset("index.html")).substitute(
         policy=escape(policy(styles, script), quote=True),
         styles=styles,

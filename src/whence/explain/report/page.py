@@ -80,7 +80,7 @@ def render_report(estimate: Estimate, picture: Query | View | None = None) -> st
             holds no picture.
     """
     styles = asset("report.css") + MAP_CSS
-    script = asset("projection.js") + asset("report.js")
+    script = asset("common.js") + asset("projection.js") + asset("report.js")
     views = _views(estimate, picture)
     said = rationale(estimate)
     layout = BESIDE if views and is_close(estimate) else "below"

@@ -1,14 +1,5 @@
-"use strict";
 (() => {
-  const root = document.documentElement;
-  root.classList.add("scripted");
-  const all = (selector, from = document) => Array.from(from.querySelectorAll(selector));
-
-  // --- light and dark -------------------------------------------------------------------------------------
-  document.getElementById("theme").addEventListener("click", () => {
-    const now = root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
-    root.dataset.theme = now === "dark" ? "light" : "dark";
-  });
+  const { all } = page;
 
   // --- claims and their boxes -----------------------------------------------------------------------------
   const light = (number, on) => {
