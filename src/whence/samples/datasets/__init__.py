@@ -15,5 +15,5 @@ def datasets() -> Registry[Dataset]:
         package="whence.samples.datasets",
         base=Dataset,  # type: ignore[type-abstract]
         kind="data set",
-        not_components=frozenset({"types", "tables", "miniature", "places365"}),
+        not_components=frozenset({"types", "tables", "miniature", "places365", "pairs"}),
     )

@@ -1,4 +1,7 @@
-"""What a data set is: `Sample`, `DatasetCard`, and the one class that a reader implements."""
+"""What a data set is: `Sample`, `DatasetCard`, and the one class that a reader implements.
+
+Sets of pairs, a view and pictures from above of the same place, are in `whence.samples.datasets.pairs`.
+"""
 
 from __future__ import annotations
 
@@ -60,28 +63,24 @@ class DatasetCard:
     flaws: tuple[str, ...]
 
 
-class Dataset(ABC):
-    """A data set on this machine, read by its published layout.
-
-    Iterating gives the samples one by one, in the order of the index; no picture is opened.
+class DataFolder(ABC):
+    """Published data in a folder of this machine.
 
     Class attributes:
         CARD: whose it is.
         PARTS: names of its published parts; the first is the default.
-        KIND: from where its pictures look at the Earth.
     """
 
     CARD: ClassVar[DatasetCard]
     PARTS: ClassVar[tuple[str, ...]]
-    KIND: ClassVar[ViewKind] = ViewKind.GROUND
 
     def __init__(self, root: Path | str, part: str = "", *, skip_missing: bool = False) -> None:
-        """Take a folder; the index is read when the samples are asked for.
+        """Take a folder; the index is read when what it lists is asked for.
 
         Args:
             root: the folder that holds the files of the card's layout.
             part: which published part; the first of `PARTS` if empty.
-            skip_missing: leave out samples whose picture is not there, instead of stopping at the first.
+            skip_missing: leave out what has a picture that is not there, instead of stopping at the first.
 
         Raises:
             InputError: the root is no folder.
@@ -95,6 +94,43 @@ class Dataset(ABC):
         if not self.root.is_dir():
             raise InputError(f"There is no folder {str(self.root)!r}. {self._expected()}")
 
+    @classmethod
+    @abstractmethod
+    def make_miniature(cls, folder: Path, seed: int = 0) -> Path:
+        """Write generated data of the same layout with a few small pictures, for tests; return its root."""
+
+    def _is_there(self, path: Path) -> bool:
+        """Tell whether a picture of the index is there.
+
+        Raises:
+            InputError: it is not, and nothing may be left out.
+        """
+        if path.is_file():
+            return True
+        if self.skip_missing:
+            return False
+        raise InputError(
+            f"{self.CARD.title}: the picture {str(path)!r} of the index is not there. "
+            "Give skip_missing=True to go without those that are missing; missing() lists them. "
+            f"{self._expected()}"
+        )
+
+    def _expected(self) -> str:
+        """The layout as the end of an error message."""
+        return f"Expected in {str(self.root)!r}: {self.CARD.layout} Published at {self.CARD.home}."
+
+
+class Dataset(DataFolder):
+    """A data set on this machine, read by its published layout.
+
+    Iterating gives the samples one by one, in the order of the index; no picture is opened.
+
+    Class attributes:
+        KIND: from where its pictures look at the Earth.
+    """
+
+    KIND: ClassVar[ViewKind] = ViewKind.GROUND
+
     @abstractmethod
     def listed(self) -> Iterator[Sample]:
         """Yield every sample of the index, whether or not its picture is there.
@@ -103,34 +139,17 @@ class Dataset(ABC):
             InputError: the index is missing or is not of the published layout.
         """
 
-    @classmethod
-    @abstractmethod
-    def make_miniature(cls, folder: Path, seed: int = 0) -> Path:
-        """Write a generated data set of the same layout with a few small pictures, for tests; return its root."""
-
     def __iter__(self) -> Iterator[Sample]:
         """Yield the samples.
 
         Raises:
             InputError: the index is missing or is not of the published layout, or a picture is missing.
         """
-        for sample in self.listed():
-            if sample.path.is_file():
-                yield sample
-            elif not self.skip_missing:
-                raise InputError(
-                    f"{self.CARD.title}: the picture {str(sample.path)!r} of the index is not there. "
-                    "Give skip_missing=True to go without those that are missing; missing() lists them. "
-                    f"{self._expected()}"
-                )
+        return (sample for sample in self.listed() if self._is_there(sample.path))
 
     def missing(self) -> Iterator[Path]:
         """Yield the paths of pictures that the index lists and that are not there."""
         return (sample.path for sample in self.listed() if not sample.path.is_file())
-
-    def _expected(self) -> str:
-        """The layout as the end of an error message."""
-        return f"Expected in {str(self.root)!r}: {self.CARD.layout} Published at {self.CARD.home}."
 
 
 def positions(samples: Iterable[Sample]) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
