@@ -9,27 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from whence.core.errors import ArtifactError, OptionError
-
-ASSETS_VARIABLE = "WHENCE_ASSETS"
-"""Environment variable that names the folder, where no setting does."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """One file of the folder.
-
-    Attributes:
-        name: of the file.
-        sha256: hash of its bytes, hexadecimal.
-    """
-
-    name: str
-    sha256: str
-
+from whence.encode.user_files import ASSETS_VARIABLE as ASSETS_VARIABLE
+from whence.encode.user_files import Asset as Asset
 
 SEGMENTATION = Asset(
     "deeplab_mobilenet_edgetpu_slim_cityscapes_quant.tflite",
