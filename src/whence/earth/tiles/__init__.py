@@ -1,1 +1,1 @@
-"""Pictures that lie on the Earth: where their pixels are, and windows cut from them."""
+"""Reference pictures of the Earth: where their pixels lie, how they are opened, and patches cut from them."""
