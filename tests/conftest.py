@@ -31,6 +31,7 @@ _HOOK = install_import_hook(
         "whence.gallery",
         "whence.samples.datasets",
         "whence.samples.near_duplicates",
+        "whence.samples.panorama",
         "whence.samples.splits",
         "whence.train.feed",
         "whence.train.losses",

@@ -25,10 +25,19 @@ def places(count: int, seed: int) -> list[tuple[float, float]]:
 
 def write_jpeg(path: Path, seed: int) -> None:
     """Write a JPEG of soft random shapes, another for every seed; folders are made."""
-    draw = np.random.default_rng(seed)
-    coarse = Image.fromarray(draw.integers(0, 256, (8, 8, 3), dtype=np.uint8))
     path.parent.mkdir(parents=True, exist_ok=True)
-    coarse.resize((_SIDE_PX, _SIDE_PX), Image.Resampling.BICUBIC).save(path, "JPEG", quality=85)
+    _shapes(seed).save(path, "JPEG", quality=85)
+
+
+def write_picture(path: Path, seed: int) -> None:
+    """Write the same in the format that the name ends with."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _shapes(seed).save(path)
+
+
+def _shapes(seed: int) -> Image.Image:
+    coarse = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    return coarse.resize((_SIDE_PX, _SIDE_PX), Image.Resampling.BICUBIC)
 
 
 def write_table(path: Path, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

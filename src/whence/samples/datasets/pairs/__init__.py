@@ -1,4 +1,4 @@
-"""Readers of pair sets: a view of a place, and pictures from above of it. One set a file; the file's name is its name."""
+"""Readers of pair sets: views of places, and pictures from above of them. One set a file, named after it."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ def pair_sets() -> Registry[PairSet]:
         package="whence.samples.datasets.pairs",
         base=PairSet,  # type: ignore[type-abstract]
         kind="pair set",
-        not_components=frozenset({"types", "listing", "scenes"}),
+        not_components=frozenset({"types", "listing"}),
     )
