@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from whence.core.errors import OptionError
 
-Picture = UInt8[np.ndarray, "height width 3"]
+Picture = UInt8[np.ndarray, "_ _ 3"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class FieldOfView:
         degrees: width of the part.
     """
 
-    pixels: UInt8[np.ndarray, "height width 3"]
+    pixels: Picture
     turn_deg: float
     degrees: float
 
@@ -102,7 +102,7 @@ def polar_transform(aerial: Picture, width_px: int, height_px: int, field: Panor
 
 def aerial_from_polar(
     polar: Picture, side_px: int, field: PanoramaField = WHOLE
-) -> tuple[Picture, Bool[np.ndarray, "side side"]]:
+) -> tuple[Picture, Bool[np.ndarray, "_ _"]]:
     """Undo `polar_transform`.
 
     Args:
@@ -130,7 +130,7 @@ def ground_positions(
     gsd_m_per_px: float,
     side_px: int,
     field: PanoramaField = WHOLE,
-) -> tuple[Float[np.ndarray, "side side"], Float[np.ndarray, "side side"], Bool[np.ndarray, "side side"]]:
+) -> tuple[Float[np.ndarray, "side side"], Float[np.ndarray, "side side"], Bool[np.ndarray, "_ _"]]:
     """Where points of flat ground around the camera are seen in a panorama: x, y, and which rays it has.
 
     A point at the distance ``r`` is seen ``atan(camera_height_m / r)`` below the horizon.
@@ -158,7 +158,7 @@ def birds_eye(
     gsd_m_per_px: float = 0.1,
     side_px: int = 256,
     field: PanoramaField = WHOLE,
-) -> tuple[Picture, Bool[np.ndarray, "side side"]]:
+) -> tuple[Picture, Bool[np.ndarray, "_ _"]]:
     """Project the part of a panorama below the horizon onto flat ground, north up, the camera in the middle.
 
     What stands on the ground is smeared away from the camera.
