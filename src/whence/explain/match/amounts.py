@@ -1,0 +1,69 @@
+"""Numbers of claims as text, once for every language: units by the end of a value's name."""
+
+from __future__ import annotations
+
+import math
+
+from whence.estimate.wording import NOT_POSSIBLE
+
+COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
+"""Directions by eighths, clockwise from north."""
+
+_UNITS = (("_m_per_px", "m/px"), ("_px", "px"), ("_m", "m"))
+
+
+def amount(name: str, value: float) -> str:
+    """A number with its unit.
+
+    ``share`` and ``_share`` are percentages, ``_deg`` degrees, ``_m`` metres, ``_px`` pixels, ``_m_per_px`` metres a
+    pixel; whole numbers are written out, others have two or three digits that count.
+
+    Args:
+        name: of the value in its claim.
+        value: the number.
+    """
+    if not math.isfinite(value):
+        return "∞"
+    if name == "share" or name.endswith("_share"):
+        return _percent(value)
+    if name.endswith("_deg"):
+        return f"{value:.1f}°"
+    for ending, unit in _UNITS:
+        if name.endswith(ending):
+            return f"{_digits(value)} {unit}"
+    return _digits(value)
+
+
+def compass(bearing_deg: float) -> str:
+    """The eighth of the compass that a bearing lies in."""
+    return COMPASS[round(bearing_deg / 45.0) % 8]
+
+
+def log_odds(value: float) -> str:
+    """Signed log-odds: ``+2.4``, ``−0.7``; what cannot be is ``ruled out``."""
+    if value <= -500.0:
+        return NOT_POSSIBLE
+    rounded = round(value, 1)
+    return f"{'−' if rounded < 0 else '+' if rounded > 0 else ''}{abs(rounded):.1f}"
+
+
+def probability(value: float) -> str:
+    """A probability, never rounded to certainty."""
+    if 0.0 < value < 0.001:
+        return "< 0.1 %"
+    if 0.999 < value < 1.0:
+        return "> 99.9 %"
+    return f"{100 * value:.1f} %" if value < 0.0995 or value > 0.9905 else f"{100 * value:.0f} %"
+
+
+def _percent(value: float) -> str:
+    percent = 100.0 * value
+    return f"{percent:.0f} %" if percent >= 9.95 or percent == 0.0 else f"{percent:.1f} %"
+
+
+def _digits(value: float) -> str:
+    if float(value).is_integer() and abs(value) < 1e9:
+        return f"{value:,.0f}".replace("-", "−")
+    size = abs(value)
+    decimals = 0 if size >= 100.0 else 1 if size >= 10.0 else 2 if size >= 0.1 else 4
+    return f"{value:,.{decimals}f}".replace("-", "−")
