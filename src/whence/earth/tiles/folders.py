@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import final
 
+import numpy as np
+from jaxtyping import Int
+
 from whence.core.errors import ImageError, InputError
 from whence.earth.tiles.pyramid import TileRange, TileSource
 from whence.earth.tiles.types import Provenance
@@ -76,9 +79,9 @@ class TileFolder(TileSource):
         except OSError as error:
             raise ImageError(f"{path}: cannot be read ({error.strerror}).") from error
 
-    def count(self, zoom: int) -> int | None:
-        """How many tiles a level holds."""
-        return len(self._files.get(zoom, {}))
+    def addresses(self, zoom: int) -> Int[np.ndarray, "n 2"] | None:
+        """Column and row of every tile of a level."""
+        return np.array(list(self._files.get(zoom, {})), np.int64).reshape(-1, 2)
 
     def stamp(self) -> str:
         """Hash over names, sizes and times of the tiles."""

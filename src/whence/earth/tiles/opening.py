@@ -7,15 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whence.core.errors import InputError
+from whence.core.optional import is_installed
 from whence.earth.tiles.folders import TileFolder, is_tile_folder
 from whence.earth.tiles.georeference import GeoReference
+from whence.earth.tiles.mbtiles import MBTiles
 from whence.earth.tiles.pictures import NODATA, PictureRaster, picture_size
+from whence.earth.tiles.pmtiles import PMTiles
 from whence.earth.tiles.pyramid import tile_levels
 from whence.earth.tiles.sidecars import parse_bounds, read_sidecar, read_world_file, sidecar_of, world_file_of
+from whence.earth.tiles.tiffkeys import tiff_reference
 from whence.earth.tiles.types import Provenance, Raster
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2")
-"""Plain pictures that are looked for in a folder."""
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".mbtiles", ".pmtiles", ".vrt")
+"""Files that are looked for in a folder."""
+
+_RASTERIO = (".tif", ".tiff", ".jp2", ".vrt", ".img")
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,8 @@ class Config:
     "Coordinate system of a world file, or of a GeoTIFF that tells none, for example EPSG:3857."
     tms: bool = False
     "Rows of a tile folder are counted from the south (TMS), not from the north."
+    bands: str = ""
+    "Bands of a GeoTIFF that are red, green and blue, for example 4,3,2; as the file says if empty."
     nodata: str = ""
     "What pixels without data look like: black or white; only areas that touch the edge of a picture count."
     source: str = ""
@@ -65,6 +73,10 @@ def open_rasters(path: Path | str, config: Config | None = None) -> tuple[Raster
         return _open_folder(path, config)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder.")
+    if path.suffix.lower() == ".mbtiles":
+        return tile_levels(MBTiles(path, _provenance(path, config), config.nodata))
+    if path.suffix.lower() == ".pmtiles":
+        return tile_levels(PMTiles(path, _provenance(path, config), config.nodata))
     return (_open_picture(path, config),)
 
 
@@ -98,28 +110,43 @@ def _files(path: Path) -> Iterator[Path]:
 
 
 def _open_picture(path: Path, config: Config) -> Raster:
-    width, height = picture_size(path)
-    beside, world = sidecar_of(path), world_file_of(path)
-    provenance, nodata = _provenance(path, config), config.nodata
+    provenance, beside = _provenance(path, config), sidecar_of(path)
     if config.bounds:
-        where = GeoReference.of_bounds(parse_bounds(config.bounds), width, height)
-    elif beside is not None:
-        told = read_sidecar(beside, width, height)
-        where, nodata = told.georeference, config.nodata or told.nodata
+        where = GeoReference.of_bounds(parse_bounds(config.bounds), *picture_size(path))
+        return PictureRaster(path, where, provenance, config.nodata)
+    if beside is not None:
+        told = read_sidecar(beside, *picture_size(path))
         provenance = replace(
             provenance,
             source=config.source or told.source or provenance.source,
             licence=config.licence or told.licence,
             date=config.date or told.date,
         )
-    elif world is not None:
-        where = read_world_file(world, config.crs, width, height)
-    else:
-        raise InputError(
-            f"{path}: it is not told where this picture lies. Give its bounds (north,south,west,east), a world file, "
-            f"or a sidecar {path.stem}.georef.json."
-        )
-    return PictureRaster(path, where, provenance, nodata)
+        return PictureRaster(path, told.georeference, provenance, config.nodata or told.nodata)
+    if path.suffix.lower() in _RASTERIO:
+        found = _open_geotiff(path, config, provenance)
+        if found is not None:
+            return found
+    world = world_file_of(path)
+    if world is not None:
+        where = read_world_file(world, config.crs, *picture_size(path))
+        return PictureRaster(path, where, provenance, config.nodata)
+    raise InputError(
+        f"{path}: it is not told where this picture lies. Give its bounds (north,south,west,east), a world file, or a "
+        f"sidecar {path.stem}.georef.json."
+    )
+
+
+def _open_geotiff(path: Path, config: Config, provenance: Provenance) -> Raster | None:
+    """A file that says where it lies; ``None`` if it does not."""
+    if is_installed("rasterio"):
+        from whence.earth.tiles.geotiff import GeoTiffRaster, is_placed
+
+        if is_placed(path):
+            return GeoTiffRaster(path, provenance, config.crs, config.bands, config.nodata)
+        return None
+    where = tiff_reference(path, config.crs)
+    return None if where is None else PictureRaster(path, where, provenance, config.nodata)
 
 
 def _provenance(path: Path, config: Config) -> Provenance:

@@ -15,6 +15,7 @@ from whence.core.errors import ImageError, ImageTooLargeError, OptionError
 from whence.earth.tiles.cache import ByteCache
 from whence.earth.tiles.georeference import GeoReference
 from whence.earth.tiles.resample import Block, cut_window, reduced
+from whence.earth.tiles.tiffkeys import missing_value
 from whence.earth.tiles.types import Patch, Provenance, Raster
 
 NODATA = ("", "black", "white")
@@ -59,13 +60,25 @@ def decode(data: bytes | Path, name: str) -> tuple[UInt8[np.ndarray, "h w 3"], B
 
 def to_rgb(picture: Image.Image) -> tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
     """RGB of 8 bits and which pixels are opaque, whatever the mode of a picture."""
+    missing = missing_value(picture)
+    if missing is not None:
+        told = np.asarray(picture)
+        present = (told != missing) if told.ndim == 2 else (told[..., :3] != missing).any(axis=2)
+        pixels, valid = _colours(picture, present & np.isfinite(told if told.ndim == 2 else told.sum(axis=2)))
+        return pixels * (valid & present)[..., None], valid & present
+    return _colours(picture, None)
+
+
+def _colours(
+    picture: Image.Image, present: Bool[np.ndarray, "h w"] | None
+) -> tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"]]:
     if picture.mode in {"RGBA", "LA", "PA"} or "transparency" in picture.info:
         whole = np.asarray(picture.convert("RGBA"))
         valid = whole[..., 3] >= _OPAQUE
         return np.ascontiguousarray(whole[..., :3]) * valid[..., None], valid
     if picture.mode in {"I", "F"} or picture.mode.startswith("I;16"):
         values = np.asarray(picture).astype(np.float64)
-        valid = np.isfinite(values)
+        valid = np.isfinite(values) if present is None else present
         return stretched(values[..., None], valid), valid
     pixels = np.asarray(picture.convert("RGB"))
     return pixels, np.ones(pixels.shape[:2], bool)

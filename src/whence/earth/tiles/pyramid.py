@@ -6,12 +6,14 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import final
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Int, UInt8
 from PIL import Image
 
+from whence.core.arrays import Numbers
 from whence.core.errors import CoordinateError, ImageError, InputError
 from whence.earth.tiles.cache import ByteCache
 from whence.earth.tiles.georeference import WEB_MERCATOR, GeoReference
@@ -21,7 +23,11 @@ from whence.earth.tiles.types import Patch, Provenance, Raster
 
 _log = logging.getLogger(__name__)
 
+USUAL_SIDE_PX = 256
+"""Side of a web tile, if nothing tells."""
+
 _KEPT_BYTES = 128_000_000
+_TRIED = 50
 _MAX_BLOCK_PX = 1 << 28
 _EDGE_DEG = 85.05112877980659
 _GZIP = b"\x1f\x8b"
@@ -63,8 +69,8 @@ class TileSource(ABC):
         """
 
     @abstractmethod
-    def count(self, zoom: int) -> int | None:
-        """How many tiles a level holds; ``None`` where that is not known."""
+    def addresses(self, zoom: int) -> Int[np.ndarray, "n 2"] | None:
+        """Column and row of every tile of a level; ``None`` where that is not known."""
 
     @abstractmethod
     def stamp(self) -> str:
@@ -87,7 +93,7 @@ class TileLevel(Raster):
     def __init__(self, source: TileSource, zoom: int, side_px: int | None = None) -> None:
         self.source, self.zoom = source, zoom
         self._range = source.levels[zoom]
-        self.side_px = side_px or _side_of(source, zoom, self._range)
+        self.side_px = side_px or _side_of(source, zoom)
         self.unreadable: dict[str, str] = {}
         columns = self._range.x_max - self._range.x_min + 1
         rows = self._range.y_max - self._range.y_min + 1
@@ -104,6 +110,24 @@ class TileLevel(Raster):
         pixels, valid = cut_window(self._block, size, window, out)
         where = self.georeference.window(*window, *out)
         return Patch(pixels, valid, where, self.name, self.provenance)
+
+    @cached_property
+    def _known(self) -> Int[np.ndarray, " n"] | None:
+        """Numbers of the tiles that are there, ascending."""
+        addresses = self.source.addresses(self.zoom)
+        return None if addresses is None else np.sort(addresses[:, 0].astype(np.int64) << 32 | addresses[:, 1])
+
+    def holds(self, lat_deg: Numbers, lon_deg: Numbers) -> Bool[np.ndarray, ...]:
+        """Tell for each point whether there is a tile; true where that is not known."""
+        x, y = (np.asarray(value) / self.side_px for value in self.georeference.to_pixels(lat_deg, lon_deg))
+        if self._known is None:
+            return np.ones(x.shape, bool)
+        inside = np.isfinite(x) & np.isfinite(y)
+        column = np.floor(np.where(inside, x, -1)).astype(np.int64) + self._range.x_min
+        row = np.floor(np.where(inside, y, -1)).astype(np.int64) + self._range.y_min
+        key = (column % 2**self.zoom) << 32 | np.maximum(row, 0)
+        at = np.minimum(np.searchsorted(self._known, key), len(self._known) - 1)
+        return np.asarray(inside & (row >= 0) & (self._known[at] == key))
 
     def _block(self, left: int, top: int, right: int, bottom: int, reduce: int) -> Block:
         side, by = self.side_px, min(reduce, _largest_power(self.side_px))
@@ -202,23 +226,19 @@ def tile_range_of(zoom: int, north: float, south: float, west: float, east: floa
     return TileRange(0, last, y0, y1) if west > east else TileRange(x0, x1, y0, y1)
 
 
-def _side_of(source: TileSource, zoom: int, span: TileRange) -> int:
-    """Side of the first tile that can be read."""
+def _side_of(source: TileSource, zoom: int) -> int:
+    """Side of the first tile that can be read; 256 where it is not known which tiles there are."""
     problem = ""
-    for tried, (x, y) in enumerate(
-        (x, y) for x in range(span.x_min, span.x_max + 1) for y in range(span.y_min, span.y_max + 1)
-    ):
-        data = source.tile(zoom, x, y)
-        if data is None:
-            if tried > 100_000:
-                break
-            continue
+    addresses = source.addresses(zoom)
+    if addresses is None:
+        return USUAL_SIDE_PX
+    for x, y in addresses[:_TRIED]:
         try:
-            pixels, _ = decode_tile(data, f"{source.name} {zoom}/{x}/{y}")
+            data = source.tile(zoom, int(x), int(y))
+            if data is not None:
+                return int(decode_tile(data, f"{source.name} {zoom}/{x}/{y}")[1].shape[1])
         except ImageError as error:
             problem = problem or str(error)
-            continue
-        return int(pixels.shape[1])
     raise ImageError(problem or f"{source.name}: level {zoom} holds no tiles.")
 
 
