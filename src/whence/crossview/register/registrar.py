@@ -1,0 +1,342 @@
+"""`Registrar`: features, matching and geometry put together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from whence.core.config import build, settings
+from whence.crossview.register import statistics
+from whence.crossview.register.config import PosePrior, RegisterConfig
+from whence.crossview.register.dense import Peak, search
+from whence.crossview.register.geometry import (
+    Allowed,
+    Points,
+    distinct,
+    is_sane,
+    mapped,
+    residuals,
+    robust_similarities,
+)
+from whence.crossview.register.guide import Guided, guided
+from whence.crossview.register.lighterglue import LighterGlue
+from whence.crossview.register.picture import Picture, Transform, turned
+from whence.crossview.register.points import Pairs, match_points
+from whence.crossview.register.reference import Reference, ReferenceCache
+from whence.crossview.register.refine import covariance_at, fit_models
+from whence.crossview.types import Correspondences, Registration
+from whence.earth.tiles.types import Patch
+from whence.encode.local import local_encoders
+from whence.encode.local.types import LocalEncoder
+
+_DENSE_SIDE_PX = 160
+_FLOOR_PX = 0.5
+_LEAST_SUPPORT = 3.0
+_SAME_PX = 24.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Guess:
+    """A first transform and what speaks for it."""
+
+    transform: Transform
+    support: float
+    inliers: int
+    matches: int
+    peak: Peak | None = None
+
+
+@final
+class Registrar:
+    """Lays queries onto reference patches; keeps the features of the patches asked last."""
+
+    def __init__(
+        self,
+        config: RegisterConfig | None = None,
+        encoders: Sequence[LocalEncoder] | None = None,
+    ) -> None:
+        """Load what the settings name.
+
+        Args:
+            config: settings.
+            encoders: used instead of those that the settings name.
+
+        Raises:
+            OptionError: an unknown encoder, or a file that the user must bring is not there.
+            ArtifactError: such a file is another one.
+        """
+        self.config = config or RegisterConfig()
+        self.encoders = tuple(encoders if encoders is not None else map(self._built, self.config.encoder_names))
+        self._glue = LighterGlue(self.config.weights) if self.config.matching == "lighterglue" else None
+        self._references = ReferenceCache(self.encoders, self.config.cached)
+        parts = [encoder.NAME for encoder in self.encoders] + ["dense"] * self.config.dense
+        self.name = "+".join([*parts, *(["lighterglue"] if self._glue else [])])
+
+    def register(
+        self,
+        pixels: UInt8[np.ndarray, "height width 3"],
+        patch: Patch,
+        *,
+        valid: Bool[np.ndarray, "height width"] | None = None,
+        prior: PosePrior | None = None,
+    ) -> Registration:
+        """Lay a query onto a patch.
+
+        Args:
+            pixels: of the query, RGB, 8 bits.
+            patch: the reference.
+            valid: which pixels of the query hold data; without it, black areas at its edge do not.
+            prior: what is known of its scale and heading.
+
+        Returns:
+            The best transform found, whether or not it is true, with statistics that tell; the same for the same
+            query, patch and settings.
+
+        Raises:
+            ImageError: no pixel of the query or of the patch is valid.
+        """
+        query = Picture.of(pixels, valid)
+        Picture.of(patch.pixels, patch.valid)
+        known = prior or PosePrior()
+        reference = self._references.get(patch, self._reference_scale(known, patch))
+        allowed, expected = self._allowed(known, patch, reference)
+        generator = np.random.default_rng(self.config.seed)
+        guesses = self._guesses(query, reference, allowed, expected, known, generator)
+        refined = [
+            (guess, found)
+            for guess in guesses
+            if (found := self._guided(guess.transform, query, reference, allowed, generator)) is not None
+        ]
+        if not refined:
+            return self._nothing(guesses)
+        guess, best = max(refined, key=lambda item: item[1].excess)
+        return self._finished(guess, best, guesses, query, reference, allowed, expected, known)
+
+    # ------------------------------------------------------------------------------------------- what is looked for
+
+    def _built(self, name: str) -> LocalEncoder:
+        kind = local_encoders().load(name)
+        takes_files = any(setting.name == "weights" for setting in settings(kind.CONFIG))
+        values: dict[str, object] = {"weights": self.config.weights} if takes_files else {}
+        made: Any = build(kind.CONFIG, values, owner=name)
+        return kind(made)
+
+    def _reference_scale(self, prior: PosePrior, patch: Patch) -> float:
+        """The reference is halved while it is more than twice as fine as the query."""
+        if prior.gsd_m_per_px is None:
+            return self.config.magnify
+        halvings = math.floor(math.log2(max(prior.gsd_m_per_px / patch.georeference.gsd_m_per_px, 1.0)))
+        return self.config.magnify / 2.0**halvings
+
+    def _allowed(
+        self, prior: PosePrior, patch: Patch, reference: Reference
+    ) -> tuple[Allowed, tuple[float | None, float | None]]:
+        """Scales and turns that the prior allows, and what it expects."""
+        scale, turn = None, None
+        allowed = Allowed((0.02, 50.0))
+        if prior.gsd_m_per_px is not None:
+            scale = prior.gsd_m_per_px / reference.gsd_m_per_px
+            allowed = replace(allowed, scale=(scale / prior.scale_range, scale * prior.scale_range))
+        if prior.heading_deg is not None:
+            turn = (prior.heading_deg - patch.georeference.up_bearing_deg + 180.0) % 360.0 - 180.0
+            allowed = replace(allowed, turn_deg=turn, turn_range_deg=prior.heading_range_deg)
+        return allowed, (scale, turn)
+
+    def _views(self, allowed: Allowed, scale: float | None) -> list[tuple[float, float, tuple[LocalEncoder, ...]]]:
+        """Turns and scales in which the query is looked at, and by which encoders."""
+        steady = tuple(encoder for encoder in self.encoders if not encoder.TURNS_WITH_PICTURE)
+        step = self.config.turn_step_deg
+        count = 0 if not steady else math.ceil(max(allowed.turn_range_deg - step / 2.0, 0.0) / step - 1e-9)
+        turns = [allowed.turn_deg + i * step for i in range(-count, count + 1)]
+        if allowed.turn_range_deg >= 180.0 and count:
+            turns = [allowed.turn_deg + i * step for i in range(round(360.0 / step))]
+        factors = [scale] if scale is not None else [factor * self.config.magnify for factor in self.config.factors]
+        return [
+            (turn, factor, self.encoders if turn == allowed.turn_deg else steady)
+            for turn in turns
+            for factor in factors
+        ]
+
+    # ------------------------------------------------------------------------------------------------ first guesses
+
+    def _guesses(
+        self,
+        query: Picture,
+        reference: Reference,
+        allowed: Allowed,
+        expected: tuple[float | None, float | None],
+        prior: PosePrior,
+        generator: np.random.Generator,
+    ) -> list[_Guess]:
+        config = self.config
+        pools = [
+            self._pairs(query, reference, turn, factor, encoders)
+            for turn, factor, encoders in self._views(allowed, expected[0])
+        ]
+        if len(pools) > 1:
+            near, far, score = (np.concatenate(column) for column in zip(*pools, strict=True))
+            pools.append((near, far, score))
+        guesses = list[_Guess]()
+        for near, far, score in pools:
+            kept = distinct(near, far, score, 1.0)
+            near, far, score = near[kept], far[kept], score[kept]
+            found = robust_similarities(
+                near, far, score, allowed, config.rough_px, generator, samples=config.samples, keep=config.hypotheses
+            )
+            found += self._homographies(near, far, query, allowed)
+            for support, transform in found:
+                inliers = int((residuals(transform, near, far) < config.rough_px).sum())
+                guesses.append(_Guess(transform, support, inliers, len(near)))
+        kept_guesses = self._apart(guesses, query)
+        if config.dense:
+            middle = expected[0] or config.magnify
+            limited = allowed if expected[0] else replace(allowed, scale=(middle / 1.6, middle * 1.6))
+            peaks = search(
+                query,
+                reference.picture,
+                middle=middle,
+                allowed=limited,
+                side_px=_DENSE_SIDE_PX,
+                keep=config.hypotheses,
+            )
+            kept_guesses += [_Guess(peak.transform, 0.0, 0, 0, peak) for peak in peaks]
+        return kept_guesses
+
+    def _pairs(
+        self,
+        query: Picture,
+        reference: Reference,
+        turn: float,
+        factor: float,
+        encoders: Sequence[LocalEncoder],
+    ) -> tuple[Points, Points, np.ndarray]:
+        picture, transform = turned(query, turn, factor)
+        back = np.linalg.inv(transform)
+        near, far, score = [np.zeros((0, 2))], [np.zeros((0, 2))], [np.zeros(0)]
+        for encoder in encoders:
+            a, b = encoder.extract(picture.pixels, picture.valid), reference.features[encoder.NAME]
+            pairs: Pairs = (
+                self._glue.match(a, b)
+                if self._glue is not None and encoder.NAME == "xfeat"
+                else match_points(a, b, ratio=self.config.ratio)
+            )
+            near.append(mapped(back, a.xy_px[pairs.first]))
+            far.append(b.xy_px[pairs.second])
+            score.append(pairs.score)
+        return np.concatenate(near), np.concatenate(far), np.concatenate(score)
+
+    def _homographies(
+        self, near: Points, far: Points, query: Picture, allowed: Allowed
+    ) -> list[tuple[float, Transform]]:
+        """The homography that MAGSAC++ finds (Barath et al., CVPR 2020), if a camera could see it."""
+        import cv2
+
+        if "homography" not in self.config.model_names or len(near) < 8:
+            return []
+        found, _ = cv2.findHomography(
+            near, far, cv2.USAC_MAGSAC, self.config.inlier_px, maxIters=2000, confidence=0.999
+        )
+        if found is None or not is_sane(found, query.outline_px, allowed):
+            return []
+        e = residuals(found, near, far) / self.config.rough_px
+        return [(float(np.maximum(1.0 - e**2, 0.0).sum()), np.asarray(found, np.float64))]
+
+    def _apart(self, guesses: Sequence[_Guess], query: Picture) -> list[_Guess]:
+        """The best guesses that put the query at different places, with the runner-up after the last."""
+        taken, places = list[_Guess](), list[np.ndarray]()
+        for guess in sorted(guesses, key=lambda item: -item.support):
+            place = mapped(guess.transform, query.outline_px.mean(axis=0)[None])[0]
+            if guess.support >= _LEAST_SUPPORT and all(np.linalg.norm(place - p) > _SAME_PX for p in places):
+                taken.append(guess)
+                places.append(place)
+        return taken[: self.config.hypotheses]
+
+    # ---------------------------------------------------------------------------------------------------- refinement
+
+    def _guided(
+        self,
+        transform: Transform,
+        query: Picture,
+        reference: Reference,
+        allowed: Allowed,
+        generator: np.random.Generator,
+    ) -> Guided | None:
+        return guided(
+            transform,
+            query,
+            reference,
+            self.encoders,
+            allowed=allowed,
+            radii_px=self.config.radii_px,
+            inlier_px=self.config.inlier_px,
+            generator=generator,
+        )
+
+    def _finished(
+        self,
+        guess: _Guess,
+        best: Guided,
+        guesses: Sequence[_Guess],
+        query: Picture,
+        reference: Reference,
+        allowed: Allowed,
+        expected: tuple[float | None, float | None],
+        prior: PosePrior,
+    ) -> Registration:
+        fits = fit_models(
+            best.transform,
+            best.query_px,
+            best.reference_px,
+            query.outline_px,
+            models=self.config.model_names,
+            allowed=allowed,
+            inlier_px=self.config.inlier_px,
+            penalty=self.config.penalty,
+        )
+        if not fits:
+            return self._nothing(guesses)
+        fit = fits[0]
+        covariance = covariance_at(fits, best.query_px, best.reference_px, query.centre_px, _FLOOR_PX)
+        size = reference.scale
+        found = statistics.of_first(guess.matches, guess.inliers, _second(guesses))
+        found |= statistics.of_guided(best, fit, query)
+        found |= statistics.of_transform(fit, query, expected_scale=expected[0], expected_turn_deg=expected[1])
+        found |= statistics.of_overlap(fit.transform, query, reference.picture, best.window)
+        found |= statistics.of_dense(guess.peak)
+        found["scale"] /= size
+        found["residual_px"] /= size
+        found["sigma_px"] = math.sqrt((covariance[0] + covariance[2]) / 2.0) / size
+        return Registration(
+            np.diag([1 / size, 1 / size, 1.0]) @ fit.transform,
+            fit.model,
+            Correspondences(
+                best.query_px,
+                best.reference_px / size,
+                best.score,
+                residuals(fit.transform, best.query_px, best.reference_px) < self.config.inlier_px,
+            ),
+            self.name,
+            found,
+            (covariance[0] / size**2, covariance[1] / size**2, covariance[2] / size**2),
+        )
+
+    def _nothing(self, guesses: Sequence[_Guess]) -> Registration:
+        nothing = np.zeros(0)
+        empty = Correspondences(np.zeros((0, 2)), np.zeros((0, 2)), nothing, np.zeros(0, bool))
+        best = max(guesses, key=lambda guess: guess.support, default=None)
+        first = (
+            statistics.of_first(0, 0, 1.0)
+            if best is None
+            else statistics.of_first(best.matches, best.inliers, _second(guesses))
+        )
+        return Registration(None, self.config.model_names[0], empty, self.name, statistics.failed(first))
+
+
+def _second(guesses: Sequence[_Guess]) -> float:
+    ordered = sorted((guess.support for guess in guesses), reverse=True)
+    return ordered[1] / ordered[0] if len(ordered) > 1 and ordered[0] > 0 else 0.0
