@@ -1,0 +1,68 @@
+"""How a belief moves on between two frames."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float
+
+from whence.crossview.track.config import Config
+from whence.crossview.track.mixture import HEADING_UNKNOWN_VAR, SCALE_UNKNOWN_VAR, Mixture
+
+_LEAST_REST = 1e-9
+_MOST_GONE = 1.0 - 1e-9
+
+
+def transition(config: Config, elapsed_s: float) -> tuple[Float[np.ndarray, "4 4"], Float[np.ndarray, "4 4"]]:
+    """Matrix and process noise of position and velocity over a time.
+
+    Velocity is an Ornstein–Uhlenbeck process, position its integral (Singer 1970; the limit of a long memory is the
+    model of constant velocity). Its variance does not grow without end, so a track that is lost out of sight spreads
+    as a random walk does.
+
+    Returns:
+        ``F`` and ``Q``: the state is ``F x`` plus noise of covariance ``Q``.
+    """
+    tau, variance = config.memory_s, config.speed_mps**2
+    decay = math.exp(-elapsed_s / tau)
+    reach = -tau * math.expm1(-elapsed_s / tau)
+    velocity = -variance * math.expm1(-2.0 * elapsed_s / tau)
+    both = variance * tau * (1.0 - decay) ** 2
+    ratio = elapsed_s / tau
+    if ratio < 1e-3:  # the closed form cancels
+        place = 2.0 * variance / tau * elapsed_s**3 / 3.0
+    else:
+        place = variance * tau**2 * (2.0 * ratio - 3.0 + 4.0 * decay - decay**2)
+    eye, none = np.eye(2), np.zeros((2, 2))
+    return (
+        np.block([[eye, reach * eye], [none, decay * eye]]),
+        np.block([[place * eye, both * eye], [both * eye, velocity * eye]]),
+    )
+
+
+def predicted(belief: Mixture, config: Config, elapsed_s: float) -> Mixture:
+    """The belief a time later: moved on, widened, and a little of it lost.
+
+    ``parent`` becomes the index of each part, ``source`` −1.
+    """
+    f, q = transition(config, elapsed_s)
+    gone = min(-math.expm1(-config.kidnap_rate_per_s * elapsed_s), _MOST_GONE)
+    placed = float(belief.weight.sum())
+    lost = belief.lost + gone * placed
+    unplaced = belief.unplaced * belief.lost / lost if lost > _LEAST_REST else belief.unplaced
+    n = len(belief)
+    return replace(
+        belief,
+        weight=belief.weight * (1.0 - gone),
+        mean=belief.mean @ f.T,
+        cov=f @ belief.cov @ f.T + q,
+        heading_var=np.minimum(belief.heading_var + config.heading_rate_deg**2 * elapsed_s, HEADING_UNKNOWN_VAR),
+        scale_var=np.minimum(belief.scale_var + config.scale_rate**2 * elapsed_s, SCALE_UNKNOWN_VAR),
+        parent=np.arange(n),
+        source=np.full(n, -1, np.int64),
+        lost=lost,
+        unplaced=unplaced,
+        rest_heading_var=min(belief.rest_heading_var + config.heading_rate_deg**2 * elapsed_s, HEADING_UNKNOWN_VAR),
+    )
