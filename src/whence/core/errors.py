@@ -11,6 +11,7 @@ WhenceError                what failed, what was received, what is allowed, what
 ├── ArtifactError          a file of ours that is damaged, of another version or of another content
 ├── MissingExtraError      an optional package is not installed (names the extra)
 ├── SourceTimeoutError     an evidence source ran out of its time limit
+├── EndpointError          a service that the user configured does not answer as it should
 └── WorkerError            worker processes of a batch cannot be started, or one died
 ```
 """
@@ -59,6 +60,10 @@ class MissingExtraError(WhenceError, ImportError):
 
 class SourceTimeoutError(WhenceError, TimeoutError):
     """An evidence source ran out of its time limit."""
+
+
+class EndpointError(WhenceError):
+    """A service that the user configured does not answer as it should."""
 
 
 class WorkerError(WhenceError):
