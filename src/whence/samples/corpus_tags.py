@@ -16,6 +16,7 @@ from whence.samples.corpus_bytes import (
     ASCII,
     BYTE,
     RATIONAL,
+    SHORT,
     SRATIONAL,
     UNDEFINED,
     Tags,
@@ -175,6 +176,12 @@ def _times(jpeg: bytes) -> Iterator[Draft]:
     yield draft("time_blank.jpg", "a time left blank, as the standard allows", with_exif(jpeg, blank))
     wrong = {_EXIF: {36867: (ASCII, b"2019:13:45 99:00:00\0")}}
     yield draft("time_wrong.jpg", "a date that does not exist", with_exif(jpeg, wrong), problem="no date and time")
+    lens = {_EXIF: {0xA405: (SHORT, [28])}}
+    focal = Metadata(focal_35mm_mm=Tagged(28.0, "EXIF FocalLengthIn35mmFilm"))
+    yield draft("focal.jpg", "a focal length in 35 mm film", with_exif(jpeg, lens), metadata=focal)
+    yield draft("focal_unknown.jpg", "a focal length of 0", with_exif(jpeg, {_EXIF: {0xA405: (SHORT, [0])}}))
+    huge = with_exif(jpeg, {_EXIF: {0xA405: (SHORT, [60_000])}})
+    yield draft("focal_wrong.jpg", "a focal length of 60 m", huge, problem="focal length")
     far = {_EXIF: {**photo, 36881: (ASCII, b"+19:00\0")}}
     yield draft("time_offset_19.jpg", "an offset of 19 hours", with_exif(jpeg, far), problem="not an offset")
 

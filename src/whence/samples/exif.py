@@ -28,6 +28,7 @@ _OFFSETS, _SUBSECONDS = {_ORIGINAL: 36881, _DIGITIZED: 36882, _DATE_TIME: 36880}
 _LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT, _TIME, _STATUS, _DOP = 1, 2, 3, 4, 5, 6, 7, 9, 11
 _DIRECTION_REF, _DIRECTION, _DATUM, _DATE, _ERROR = 16, 17, 18, 29, 31
 _MIN_ALTITUDE_M, _MAX_ALTITUDE_M, _MAX_ERROR_M = -12_000.0, 100_000.0, 20_000_000.0
+_FOCAL_35MM, _MAX_FOCAL_MM = 0xA405, 10_000.0
 _WGS84_NAMES = frozenset({"", "WGS84", "WGS1984", "JGD2000", "JGD2011", "ETRS89", "GCJ02"})
 
 
@@ -112,6 +113,7 @@ def read_exif(block: bytes) -> Metadata:
         local_time=local_time,
         utc_offset=offset,
         camera=_camera(base),
+        focal_35mm_mm=_focal(photo[0]) if photo else None,
         software=Tagged(software, "EXIF Software") if software else None,
         keywords=_keywords(base),
         problems=tuple(base.problems) + described.problems,
@@ -126,6 +128,14 @@ def read_orientation(block: bytes) -> int:
         return 1
     values = tiff.numbers(first, ORIENTATION)
     return int(values[0]) if values and values[0] in range(1, 9) else 1
+
+
+def _focal(photo: _Reader) -> Tagged[float] | None:
+    """The focal length of a camera of 35 mm film with the same view; 0 stands for unknown."""
+    if photo.tiff.numbers(photo.directory, _FOCAL_35MM) == (0,):
+        return None
+    focal = photo.within(_FOCAL_35MM, "The focal length in 35 mm film", 1.0, _MAX_FOCAL_MM, "mm")
+    return None if focal is None else Tagged(focal, "EXIF FocalLengthIn35mmFilm")
 
 
 def _camera(base: _Reader) -> Tagged[str] | None:

@@ -59,8 +59,8 @@ def metadata_of(blocks: Blocks) -> Metadata:
     exif, xmp, iptc = read_exif(blocks.exif), read_xmp(blocks.xmp), read_iptc(blocks.iptc)
     merged: dict[str, Any] = {}
     for name in (
-        "position_error_m", "altitude_m", "heading_deg", "gps_time_utc", "camera", "software", "drone_pose",
-        "panorama",
+        "position_error_m", "altitude_m", "heading_deg", "gps_time_utc", "camera", "focal_35mm_mm", "software",
+        "drone_pose", "panorama",
     ):  # fmt: skip
         merged[name] = getattr(exif, name) or getattr(xmp, name) or getattr(iptc, name)
     timed = _with_time(exif, xmp, iptc)

@@ -87,6 +87,7 @@ class Metadata:
     local_time: Tagged[datetime] | None = None
     utc_offset: Tagged[timedelta] | None = None
     camera: Tagged[str] | None = None
+    focal_35mm_mm: Tagged[float] | None = None
     software: Tagged[str] | None = None
     place_names: tuple[Tagged[PlaceName], ...] = ()
     keywords: tuple[Tagged[str], ...] = ()
