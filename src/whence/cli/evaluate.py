@@ -22,6 +22,7 @@ Examples:
   whence evaluate ours.jsonl --truth photos.csv --against theirs.csv --json
   whence evaluate predictions.parquet --report report.html --pictures photos/
   whence evaluate predictions.parquet --leaderboard board.json
+  whence evaluate predictions.parquet --protocol im2gps3k
 """
 _FILE = click.Path(path_type=Path)
 
@@ -51,6 +52,12 @@ _FILE = click.Path(path_type=Path)
     default="",
     metavar="COLUMN|KM",
     help="Draw places too: a column of the truth, or cells of about so many km.",
+)
+@click.option(
+    "--protocol",
+    default="",
+    metavar="BENCHMARK",
+    help="Score as this benchmark does in print, too: its Earth, thresholds and scores (whence benchmarks).",
 )
 @click.option("--forgive", is_flag=True, help="Count an error within the truth's accuracy_km as nil.")
 @click.option(
@@ -82,7 +89,17 @@ def evaluate(predictions: Path, truth: Path | None, against: Path | None, **give
     """
     from whence.evaluate.evaluation import Config
     from whence.evaluate.run_scores import Answers, score_files
-    from whence.evaluate.table import COLUMNS, figure_columns, figure_rows, markdown, remarks, slice_rows, to_json
+    from whence.evaluate.table import (
+        COLUMNS,
+        figure_columns,
+        figure_rows,
+        markdown,
+        protocol_rows,
+        protocol_title,
+        remarks,
+        slice_rows,
+        to_json,
+    )
 
     as_json, as_markdown = given.pop("as_json"), given.pop("as_markdown")
     report, pictures, leaderboard = (given.pop(name) for name in ("report", "pictures", "leaderboard"))
@@ -106,6 +123,8 @@ def evaluate(predictions: Path, truth: Path | None, against: Path | None, **give
         click.echo(markdown(found), nl=False)
     else:
         write_table(figure_columns(found), figure_rows(found))
+        if found.protocol is not None:
+            write_table(("", ""), protocol_rows(found.protocol), title=protocol_title(found.protocol))
         if found.slices:
             write_table(COLUMNS, slice_rows(found), title=f"By {found.config.by}")
     for remark in remarks(found):

@@ -24,6 +24,7 @@ from whence.evaluate.belief_scores import (
 from whence.evaluate.metrics import DRAWS, LEVEL, THRESHOLDS_KM, Interval, Scores, difference, errors_km, score
 from whence.evaluate.place_names import right_names
 from whence.evaluate.predictions import ACCURACY, Predictions, Truths, matched
+from whence.evaluate.protocol_scores import ProtocolScores, score_by_protocol
 
 __all__ = ["ACCURACY", "NOWHERE", "Comparison", "Config", "Evaluation", "evaluate", "labels"]
 
@@ -57,6 +58,8 @@ class Config:
     "Level of the intervals, 0..1."
     seed: int = 0
     "Seed of the bootstrap."
+    protocol: str = ""
+    "Benchmark by whose published protocol the answers are scored as well, such as im2gps3k."
 
     def __post_init__(self) -> None:
         if self.draws < 1 or not 0.0 < self.level < 1.0:
@@ -163,6 +166,7 @@ class Evaluation:
         kept: scores of the answers that are no abstentions; ``None`` unless there are both.
         set_aside: scores of the abstentions, and of what is missing.
         pictures: what came of each picture that was scored.
+        protocol: scores as a benchmark has them in print; ``None`` unless asked for.
     """
 
     scores: Scores
@@ -177,6 +181,7 @@ class Evaluation:
     kept: Scores | None = None
     set_aside: Scores | None = None
     pictures: PictureScores | None = field(default=None, compare=False)
+    protocol: ProtocolScores | None = None
 
 
 def evaluate(
@@ -235,6 +240,7 @@ def evaluate(
         kept=_scored(mine.of(rows[False]), units.of(rows[False]), how) if both else None,
         set_aside=_scored(mine.of(rows[True]), units.of(rows[True]), how) if both else None,
         pictures=mine,
+        protocol=_by_protocol(predictions, truths, units, how, kept) if how.protocol else None,
     )
 
 
@@ -332,6 +338,29 @@ def _figures(found: PictureScores, units: _Units, how: Config, *, curves: bool =
     table = FigureTable(found.columns(), found.beliefs, curves=curves)
     generator = np.random.default_rng(how.seed)
     return scored_figures(table, generator, **units.named(), draws=how.draws, level=how.level)
+
+
+def _by_protocol(
+    predictions: Predictions, truths: Truths, units: _Units, how: Config, kept: np.ndarray
+) -> ProtocolScores:
+    """Scores of the pictures that are kept, as a benchmark has them."""
+    rows = matched(truths.names, predictions.names)
+    index = np.asarray([-1 if row is None else row for row in rows])[kept]
+    lat, lon = (np.append(axis, np.nan)[index] for axis in (predictions.lat_deg, predictions.lon_deg))
+    columns = {name: [values[i] for i in kept] for name, values in truths.columns.items()}
+    found = score_by_protocol(
+        how.protocol,
+        (lat, lon),
+        (truths.lat_deg[kept], truths.lon_deg[kept]),
+        columns,
+        np.random.default_rng(how.seed),
+        **units.named(),
+        draws=how.draws,
+        level=how.level,
+    )
+    if not how.answered_only:
+        return found
+    return replace(found, terms={**found.terms, "pictures without an answer": "left out"})
 
 
 def _compared(found: PictureScores, other: PictureScores, units: _Units, how: Config) -> Comparison:

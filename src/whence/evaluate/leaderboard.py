@@ -111,6 +111,8 @@ def terms(found: Evaluation, run: Run, records: Iterable[Record]) -> Terms:
         "errors within the accuracy": "nil" if found.config.forgive else "as they are",
         "pictures without an answer": "left out" if found.config.answered_only else "wrong",
     }
+    if found.protocol is not None:
+        protocol[f"scores of {found.protocol.benchmark}"] = found.protocol.told
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
     return Terms(_short(run.dataset), len(lines), digest, protocol)
 
@@ -132,7 +134,7 @@ def entry(found: Evaluation, run: Run, predictions: Path) -> Entry:
     return Entry(
         system=run.system,
         created=run.created,
-        figures={**found.scores.metrics, **found.figures},
+        figures={**found.scores.metrics, **found.figures, **_of_protocol(found)},
         missing=found.missing,
         abstained=found.abstained,
         intervals=f"{how.level:.0%} bootstrap over {units}, {how.draws} draws, seed {how.seed}",
@@ -218,7 +220,8 @@ def ranked(board: Leaderboard, by: str = RANKED_BY) -> tuple[Entry, ...]:
 
 def smaller_is_better(figure: str) -> bool:
     """Tell whether a figure is an error or an area rather than a score."""
-    return not figure.startswith("within") and figure.endswith(_ERRORS)
+    own = figure.rpartition(":")[2]
+    return not own.startswith("within") and own.endswith(_ERRORS)
 
 
 def table_of(board: Leaderboard, by: str = RANKED_BY) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
@@ -277,6 +280,12 @@ def remarks(board: Leaderboard, by: str = RANKED_BY) -> list[str]:
         said.append("The runs started from different priors: their bits over the prior do not compare.")
     drawn = sorted({item.intervals for item in board.entries})
     return [*said, *(f"Brackets: {text}." for text in drawn)]
+
+
+def _of_protocol(found: Evaluation) -> dict[str, Interval]:
+    """Scores by a benchmark's protocol under its name: ``im2gps3k:within_25_km``."""
+    by = found.protocol
+    return {} if by is None else {f"{by.benchmark}:{name}": figure for name, figure in by.figures.items()}
 
 
 def _escaped(text: str) -> str:

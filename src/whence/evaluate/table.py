@@ -10,6 +10,7 @@ from typing import Any
 from whence.evaluate.belief_scores import FIGURES as MORE
 from whence.evaluate.evaluation import Evaluation
 from whence.evaluate.metrics import METRICS, THRESHOLDS_KM, Interval, Scores
+from whence.evaluate.protocol_scores import ProtocolScores
 
 SCHEMA = "whence.evaluation/1"
 """Name of the JSON layout."""
@@ -76,10 +77,46 @@ def markdown(found: Evaluation) -> str:
     head = f"| {' | '.join(COLUMNS)} |\n|---|{'---:|' * (len(COLUMNS) - 1)}\n"
     wide = head + "".join(_markdown_row(row) for row in table_rows(found))
     more = figure_rows(found)[len(METRICS) :]
+    wide += _protocol_markdown(found.protocol)
     if not more:
         return wide
     columns = figure_columns(found)
     return f"{wide}\n{_markdown_row(columns)}|---|{'---:|' * (len(columns) - 1)}\n{''.join(map(_markdown_row, more))}"
+
+
+def protocol_title(scores: ProtocolScores) -> str:
+    """Whose protocol it is."""
+    return f"By the protocol of {scores.benchmark}"
+
+
+def protocol_rows(scores: ProtocolScores) -> list[tuple[str, str]]:
+    """One score a row; those that are not computed say why."""
+    rows = [(_protocol_label(name), _protocol_cell(name, figure)) for name, figure in scores.figures.items()]
+    return [*rows, *((name.replace("_", " "), f"not computed: {why}") for name, why in scores.left_out.items())]
+
+
+def _protocol_label(name: str) -> str:
+    if name.startswith("within_"):
+        return f"within {name.removeprefix('within_').removesuffix('_km')} km, %"
+    if name.endswith("_km"):
+        return f"{name.removesuffix('_km')} error, km"
+    return name.replace("_", " ") + ("" if name == "geoscore" else ", %")
+
+
+def _protocol_cell(name: str, figure: Interval) -> str:
+    scale, digits = (1.0, 0) if name == "geoscore" or name in {"median_km", "mean_km"} else (100.0, 1)
+    told = [
+        "not defined" if math.isnan(value) else "∞" if math.isinf(value) else f"{scale * value:,.{digits}f}"
+        for value in (figure.value, figure.low, figure.high)
+    ]
+    return told[0] if math.isnan(figure.low) else f"{told[0]} ({told[1]} to {told[2]})"
+
+
+def _protocol_markdown(scores: ProtocolScores | None) -> str:
+    if scores is None:
+        return ""
+    rows = "".join(map(_markdown_row, protocol_rows(scores)))
+    return f"\n{protocol_title(scores)}:\n\n| | |\n|---|---:|\n{rows}"
 
 
 def _markdown_row(cells: Sequence[str]) -> str:
@@ -115,6 +152,8 @@ def remarks(found: Evaluation) -> list[str]:
             said.append(f"{unknown} pictures have no belief and count as if the prior were theirs.")
     if found.unknown:
         said.append(f"{found.unknown} predictions have no truth and are left out.")
+    if found.protocol is not None:
+        said.append(f"{protocol_title(found.protocol)}: {found.protocol.told}.")
     if how.forgive:
         said.append("Errors within the accuracy of the truth count as nil.")
     return said
@@ -151,6 +190,14 @@ def to_json(found: Evaluation) -> dict[str, Any]:
             }
             for name, scores in found.slices.items()
         ],
+        "protocol": None
+        if found.protocol is None
+        else {
+            "benchmark": found.protocol.benchmark,
+            "terms": dict(found.protocol.terms),
+            "scores": _plain(found.protocol.figures),
+            "left_out": dict(found.protocol.left_out),
+        },
         "config": asdict(found.config),
     }
 
@@ -183,7 +230,7 @@ def _told(name: str, value: float, signed: bool = False) -> str:
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
     scale, digits = (MORE[name].scale, MORE[name].digits) if name in MORE else (1.0, 0)
-    if name.startswith("within"):
+    if name.rpartition(":")[2].startswith("within"):
         scale, digits = 100.0, 1
     return f"{scale * value:{'+' if signed else ''},.{digits}f}".replace("-", "−")
 

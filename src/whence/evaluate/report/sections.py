@@ -16,7 +16,15 @@ from whence.evaluate.records import Run
 from whence.evaluate.report.charts import Chart, draw_chart, table
 from whence.evaluate.report.errors_map import CLASSES_KM, MOST_LINES, class_name, class_of, errors_map
 from whence.evaluate.report.pictures import Pictured
-from whence.evaluate.table import COLUMNS, figure_cell, figure_columns, figure_rows, slice_rows
+from whence.evaluate.table import (
+    COLUMNS,
+    figure_cell,
+    figure_columns,
+    figure_rows,
+    protocol_rows,
+    protocol_title,
+    slice_rows,
+)
 
 MOST_ROWS = 3000
 """The list of pictures ends here; the file of predictions has them all."""
@@ -35,6 +43,9 @@ def figures_table(found: Evaluation) -> str:
     tables = "".join(
         f"<div><h2>{escape(topic)}</h2>{table(columns, rows, topic)}</div>" for topic, rows in groups.items()
     )
+    if found.protocol is not None:
+        topic = protocol_title(found.protocol)
+        tables += f"<div><h2>{escape(topic)}</h2>{table(('', ''), protocol_rows(found.protocol), topic)}</div>"
     return f'<div class="{"headline columns" if found.comparison is None else "headline"}">{tables}</div>'
 
 
