@@ -27,6 +27,9 @@ _TOLERANCE_PX = 0.02
 _MAX_READ_PX = 16384
 """Longest side that is read for one patch; OpenCV samples pictures below 32,768 pixels."""
 
+_PROBES = 32
+"""Places along a side at which the scale is measured."""
+
 _COARSER = 1.05
 """A level of a pyramid is fine enough up to this many times the patch's ground sample distance."""
 
@@ -109,10 +112,8 @@ class Mosaic:
         used: list[Raster] = []
         for raster in self._ordered(lat_deg, lon_deg, side_m, side_m / side_px):
             found, known = warp(raster, target, (lat_deg, lon_deg))
-            fresh = known & ~valid
-            if fresh.any():
-                pixels[fresh] = found[fresh]
-                valid |= fresh
+            pixels, valid, fresh = _over(pixels, valid, found, known)
+            if fresh:
                 used.append(raster)
             if valid.all():
                 break
@@ -150,13 +151,25 @@ def warp(
     pixels, valid = np.zeros((height, width, 3), np.uint8), np.zeros((height, width), bool)
     x, y = _positions(raster.georeference, target, centre)
     for shift_x, shift_y in _turns(raster.georeference):
-        found, known = _sampled(raster, x + shift_x, y + shift_y)
-        fresh = known & ~valid
-        pixels[fresh] = found[fresh]
-        valid |= fresh
+        pixels, valid, _ = _over(pixels, valid, *_sampled(raster, x + shift_x, y + shift_y))
         if valid.all():
             break
     return pixels, valid
+
+
+def _over(
+    pixels: UInt8[np.ndarray, "h w 3"],
+    valid: Bool[np.ndarray, "h w"],
+    found: UInt8[np.ndarray, "h w 3"],
+    known: Bool[np.ndarray, "h w"],
+) -> tuple[UInt8[np.ndarray, "h w 3"], Bool[np.ndarray, "h w"], bool]:
+    """Fill what holds no data yet; also tells whether anything was filled."""
+    if not valid.any():
+        return found, known, bool(known.any())
+    fresh = known & ~valid
+    if not fresh.any():
+        return pixels, valid, False
+    return np.where(valid[..., None], pixels, found), valid | fresh, True
 
 
 # ------------------------------------------------------------------------------------------- where pixels come from
@@ -289,21 +302,25 @@ def _sampled(
     inside = (x >= 0.0) & (x < width) & (y >= 0.0) & (y < height)
     if not inside.any():
         return np.zeros((*x.shape, 3), np.uint8), inside
+    whole = bool(inside.all())
     across, down = (max(1.0, _steps(value, inside)) for value in (x, y))
-    (left, right), (top, bottom) = _around(x[inside], across), _around(y[inside], down)
+    (left, right), (top, bottom) = (
+        _around(value if whole else value[inside], step) for value, step in ((x, across), (y, down))
+    )
     out_width = min(_MAX_READ_PX, math.ceil((right - left) / across))
     out_height = min(_MAX_READ_PX, math.ceil((bottom - top) / down))
     patch = raster.read(left, top, right - left, bottom - top, out_width, out_height)
     to_x, to_y = out_width / (right - left), out_height / (bottom - top)
     # cv2 counts from the middle of the first pixel.
-    map_x = np.where(inside, (x - left) * to_x - 0.5, -9.0).astype(np.float32)
-    map_y = np.where(inside, (y - top) * to_y - 0.5, -9.0).astype(np.float32)
+    map_x, map_y = ((x - left) * to_x - 0.5).astype(np.float32), ((y - top) * to_y - 0.5).astype(np.float32)
+    if not whole:
+        map_x[~inside], map_y[~inside] = -9.0, -9.0
     pixels, known = _remapped(patch.pixels, patch.valid, map_x, map_y)
     known &= inside
-    return pixels * known[..., None], known
+    return pixels if known.all() else pixels * known[..., None], known
 
 
-def _around(position: Float[np.ndarray, " n"], step: float) -> tuple[int, int]:
+def _around(position: Float[np.ndarray, ...], step: float) -> tuple[int, int]:
     """Whole pixels around positions, with room for the kernel."""
     return math.floor(position.min()) - math.ceil(3 * step), math.ceil(position.max()) + math.ceil(3 * step)
 
@@ -312,9 +329,10 @@ def _steps(position: Float[np.ndarray, "h w"], inside: Bool[np.ndarray, "h w"]) 
     """Pixels of the raster a pixel of the patch, along one of the raster's sides."""
     if min(position.shape) < 2:
         return 1.0
-    right, below = np.diff(position, axis=1)[:-1], np.diff(position, axis=0)[:, :-1]
-    steps = np.hypot(right, below)[inside[:-1, :-1]]
-    steps = steps[np.isfinite(steps)]
+    every = max(1, min(position.shape) // _PROBES)
+    here = position[:-1:every, :-1:every]
+    steps = np.hypot(position[:-1:every, 1::every] - here, position[1::every, :-1:every] - here)
+    steps = steps[inside[:-1:every, :-1:every] & np.isfinite(steps)]
     return float(np.median(steps)) if steps.size else 1.0
 
 
@@ -327,9 +345,9 @@ def _remapped(
     import cv2
 
     border = cv2.BORDER_REPLICATE
+    if valid.all():  # read with room on all sides, so that nothing lies beyond
+        return cv2.remap(pixels, map_x, map_y, cv2.INTER_CUBIC, borderMode=border), map_x > -8.0
     known = cv2.remap(valid.astype(np.uint8), map_x, map_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT) > 0
-    if valid.all():
-        return cv2.remap(pixels, map_x, map_y, cv2.INTER_CUBIC, borderMode=border), known
     weight = valid.astype(np.float32)
     share = cv2.remap(weight, map_x, map_y, cv2.INTER_LINEAR, borderMode=border)
     summed = cv2.remap(pixels.astype(np.float32) * weight[..., None], map_x, map_y, cv2.INTER_LINEAR, borderMode=border)
