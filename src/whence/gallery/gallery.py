@@ -3,15 +3,9 @@
 ```
 my_gallery/
 ├── gallery.json    schema, who made it, size and hash of every part
-├── rows.npy        embeddings, float32 [n, d]: only those that are compared in full are ever read
-├── codes.npy       the same in eight bits, [d, n] (`whence.gallery.codes`)
-├── bounds.npy      scale of each row's codes and length of what they lose, float32 [2, n]
 ├── places.npy      latitude and longitude, float64 [n, 2]
-└── product.onnx    the graph that multiplies queries with the codes
+└── …               embeddings and what they are searched with (`whence.gallery.exact`)
 ```
-
-A search multiplies with the codes, a quarter of the bytes; what they lose is bounded, so the rows that can be among
-the best are known for certain, and only these are multiplied in full. The answer is that of the full product.
 """
 
 from __future__ import annotations
@@ -29,22 +23,14 @@ from typing import Any, Protocol, final, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
-from whence.core.bundle import open_session
 from whence.core.errors import ArtifactError, OptionError
 from whence.core.version import __version__
-from whence.gallery.codes import COLUMNS, encode_query, encode_rows, product_graph
+from whence.gallery.exact import PARTS, ExactRows, open_mapped, write_rows
 
 GALLERY_SCHEMA = 1
 """Version of the format that this code reads."""
 
 HEADER = "gallery.json"
-MAX_BYTES = 2**31 - 1
-"""Most bytes of codes: four million places of length 512."""
-
-_ROWS_AT_ONCE = 8192
-_QUERIES_AT_ONCE = 8
-_ROUNDING = 2e-6
-"""Share of the lengths of two vectors by which their product may be rounded in float32."""
 
 
 @runtime_checkable
@@ -88,12 +74,9 @@ class Gallery:
         """Map the parts of a folder whose header was read; use `open`."""
         self.folder, self.made_by = folder, str(header["made_by"])
         self._header = header
-        self.rows: np.ndarray = _mapped(folder / "rows.npy")
-        places = np.array(_mapped(folder / "places.npy"))
-        self._scale, self._lost = np.array(_mapped(folder / "bounds.npy"))
-        self.lat_deg, self.lon_deg = places.T
-        self._longest = float(header["longest"])
-        self._session = open_session(folder / "product.onnx", threads)
+        self._exact = ExactRows(folder, float(header["longest"]), threads)
+        self.rows = self._exact.rows
+        self.lat_deg, self.lon_deg = np.array(open_mapped(folder / "places.npy")).T
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -183,46 +166,8 @@ class Gallery:
         Raises:
             OptionError: queries of another length or not finite, or ``k`` out of range.
         """
-        if queries.ndim != 2 or queries.shape[1] != self.rows.shape[1] or not np.isfinite(queries).all():
-            raise OptionError(f"Queries are finite rows of length {self.rows.shape[1]}, received {queries.shape}.")
-        if not 1 <= k <= len(self):
-            raise OptionError(f"k lies within 1..{len(self)}, received {k}.")
-        rows, scores = np.empty((len(queries), k), np.int64), np.empty((len(queries), k))
-        for start in range(0, len(queries), _QUERIES_AT_ONCE):
-            part = queries[start : start + _QUERIES_AT_ONCE]
-            codes, scales, lost = zip(*(encode_query(query) for query in part), strict=True)
-            product = self._session.run(["product"], {"queries": np.concatenate(codes)})[0]
-            for i, query in enumerate(part):
-                columns = product[COLUMNS * i : COLUMNS * (i + 1)]
-                rows[start + i], scores[start + i] = self._best(query, columns, scales[i], lost[i], k)
+        rows, scores = self._exact.top(queries, k)
         return Neighbours(rows, scores, self.lat_deg[rows], self.lon_deg[rows])
-
-    def _best(
-        self,
-        query: Float[np.ndarray, " d"],
-        columns: Int[np.ndarray, "2 n"],
-        scales: Float[np.ndarray, " 2"],
-        lost: float,
-        k: int,
-    ) -> tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]]:
-        """Rows and scores, given the query's products with the codes of all rows."""
-        about = columns[0] * np.float32(scales[0])
-        about += columns[1] * np.float32(scales[1])
-        about *= self._scale
-        first = np.sort(np.argpartition(about, len(about) - k)[len(about) - k :])
-        least = self._scores(first, query).min()
-        length = float(np.linalg.norm(query))
-        about += self._lost * np.float32(length)
-        candidates = np.flatnonzero(about >= least - self._longest * (lost + _ROUNDING * length))
-        exact = self._scores(candidates, query)
-        order = np.lexsort((candidates, -exact))[:k]
-        return candidates[order], exact[order]
-
-    def _scores(self, rows: Int[np.ndarray, " m"], query: Float[np.ndarray, " d"]) -> Float[np.ndarray, " m"]:
-        """Full products, in double precision: the same whatever rows are computed together."""
-        wide = query.astype(np.float64)
-        parts = [rows[start : start + _ROWS_AT_ONCE] for start in range(0, len(rows), _ROWS_AT_ONCE)]
-        return np.concatenate([np.einsum("nd,d->n", self.rows[part].astype(np.float64), wide) for part in parts])
 
 
 # ------------------------------------------------------------------------------------------------ reading, writing
@@ -238,17 +183,10 @@ def _read_header(folder: Path) -> dict[str, Any]:
         raise ArtifactError(f"{folder} holds no gallery that can be read ({error}). Build one there.") from error
     if known != GALLERY_SCHEMA:
         raise ArtifactError(f"The gallery {folder} is of schema {known!r}, this version reads {GALLERY_SCHEMA}.")
-    missing = {"rows.npy", "codes.npy", "bounds.npy", "places.npy", "product.onnx"} - parts.keys()
+    missing = {*PARTS, "places.npy"} - parts.keys()
     if missing:
         raise ArtifactError(f"The gallery {folder} lacks {', '.join(sorted(missing))}. Build it again.")
     return dict(header)
-
-
-def _mapped(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise ArtifactError(f"{path} holds no plain array ({error}). Build the gallery again.") from error
 
 
 def _told(path: Path) -> dict[str, Any]:
@@ -259,25 +197,10 @@ def _told(path: Path) -> dict[str, Any]:
 def _write_parts(model: PlaceModel, places: Float[np.ndarray, "n 2"], folder: Path) -> dict[str, Any]:
     """Encode places part by part into the files; returns what the header tells of them."""
     count, dim = len(places), model.embed_places(places[:1, 0], places[:1, 1]).shape[1]
-    if count * dim > MAX_BYTES:
-        raise OptionError(f"A gallery holds at most {MAX_BYTES // dim:,} places of length {dim}, received {count:,}.")
-    make = np.lib.format.open_memmap
-    rows = make(folder / "rows.npy", "w+", np.float32, (count, dim))
-    codes = make(folder / "codes.npy", "w+", np.int8, (dim, count))
-    bounds, longest = np.empty((2, count), np.float32), 0.0
-    for start in range(0, count, _ROWS_AT_ONCE):
-        part = slice(start, min(start + _ROWS_AT_ONCE, count))
-        found = model.embed_places(places[part, 0], places[part, 1]).astype(np.float32)
-        if not np.isfinite(found).all():
-            raise OptionError("The model gave embeddings that are not finite numbers. Train or export it again.")
-        rows[part] = found
-        coded, bounds[0, part], bounds[1, part] = encode_rows(found)
-        codes[:, part] = coded.T
-        longest = max(longest, float((np.linalg.norm(found, axis=1) + bounds[1, part]).max()))
-    rows.flush()
-    codes.flush()
-    offset = codes.offset
-    np.save(folder / "bounds.npy", bounds)
+
+    def rows_of(start: int, end: int) -> Float[np.ndarray, "n d"]:
+        return model.embed_places(places[start:end, 0], places[start:end, 1])
+
+    longest = write_rows(folder, count, dim, rows_of)
     np.save(folder / "places.npy", places)
-    (folder / "product.onnx").write_bytes(product_graph(count, dim, "codes.npy", offset))
     return {"rows": count, "dim": dim, "longest": longest}
