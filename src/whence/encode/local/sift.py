@@ -74,7 +74,7 @@ class Sift(LocalEncoder):
             points = list({(p.pt, p.size): p for p in points}.values())
             for point in points:
                 point.angle = 0.0
-        points, raw = sift.compute(grey, points)
+        points, raw = sift.compute(grey, points) if points else ((), None)  # OpenCV fails on none
         if raw is None or not len(points):
             nothing = np.zeros(0)
             return LocalFeatures(np.zeros((0, 2)), np.zeros((0, _DIM), np.float32), nothing, size, nothing, nothing)
