@@ -47,6 +47,7 @@ class Guided:
         inliers: pairs that the transform explains.
         decoy_mean: how many were explained where the query was displaced, mean over displacements.
         decoy_most: the most of these.
+        decoy_spread: their standard deviation.
         warped: the query in the frame of ``window``.
         window: left, upper, width and height of the part of the reference that it lies on.
     """
@@ -58,13 +59,14 @@ class Guided:
     inliers: int
     decoy_mean: float
     decoy_most: float
+    decoy_spread: float
     warped: Picture
     window: tuple[int, int, int, int]
 
     @property
     def excess(self) -> float:
         """By how many standard deviations the pairs exceed those of displaced queries, roughly."""
-        return (self.inliers - self.decoy_mean) / math.sqrt(self.decoy_mean + (self.decoy_most / 3.0) ** 2 + 1.0)
+        return (self.inliers - self.decoy_mean) / math.sqrt(self.decoy_spread**2 + 0.5 * self.decoy_mean + 1.0)
 
 
 def guided(
@@ -117,7 +119,7 @@ def guided(
     laid = _laid(transform, query, reference)
     if laid is None:
         return None
-    return Guided(transform, query_px, reference_px, score, found, float(counts.mean()), float(counts.max()), *laid)
+    return Guided(transform, query_px, reference_px, score, found, *_summary(counts), *laid)
 
 
 def _laid(
@@ -200,6 +202,10 @@ def _decoys(
         if step is not None:
             counts[i] = (residuals(step, near + shift, far) < inlier_px).sum()
     return counts
+
+
+def _summary(counts: Float[np.ndarray, " k"]) -> tuple[float, float, float]:
+    return float(counts.mean()), float(counts.max()), float(counts.std())
 
 
 def _into(transform: Transform, window: tuple[int, int, int, int]) -> Transform:

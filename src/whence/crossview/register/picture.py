@@ -58,8 +58,10 @@ class Picture:
         """Corners of the convex hull of what is valid."""
         import cv2
 
-        y, x = np.nonzero(self.valid)
-        ends = np.concatenate([np.stack([x + dx, y + dy], axis=1) for dx in (0, 1) for dy in (0, 1)])
+        y = np.flatnonzero(self.valid.any(axis=1))
+        left = self.valid[y].argmax(axis=1)
+        right = self.valid.shape[1] - self.valid[y, ::-1].argmax(axis=1)
+        ends = np.concatenate([np.stack([x, y + dy], axis=1) for x in (left, right) for dy in (0, 1)])
         return np.asarray(cv2.convexHull(ends.astype(np.int32))[:, 0], np.float64)
 
     def warped(self, transform: Transform, width_px: int, height_px: int) -> Picture:

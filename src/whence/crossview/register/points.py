@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+from whence.core.arrays import ranges
 from whence.encode.local.types import LocalFeatures
 
 _ROWS = 2048
+_SAME_PX = 3.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,13 @@ def match_points(a: LocalFeatures, b: LocalFeatures, *, ratio: float = 0.95, lea
 
 
 def match_near(
-    a: LocalFeatures, b: LocalFeatures, *, at_px: Float[np.ndarray, "n 2"], radius_px: float, least: float = 0.5
+    a: LocalFeatures,
+    b: LocalFeatures,
+    *,
+    at_px: Float[np.ndarray, "n 2"],
+    radius_px: float,
+    ratio: float = 0.95,
+    least: float = 0.5,
 ) -> Pairs:
     """Mutual nearest neighbours among features within a distance of where they are expected.
 
@@ -62,23 +70,57 @@ def match_near(
         b: features of the other, by the same encoder.
         at_px: where each of ``a`` is expected in the other picture.
         radius_px: furthest from there.
+        ratio: as of `match_points`; the second nearest is sought within the radius too, and not beside the nearest.
         least: least inner product.
     """
-    if not len(a) or not len(b):
+    first, second = _candidates(at_px, b.xy_px, radius_px)
+    if not len(first):
         return _none()
-    near = _near(at_px, b.xy_px, radius_px)
-    alike = np.where(near, a.descriptors @ b.descriptors.T, np.float32(-1.0))
-    nearest, back = alike.argmax(axis=1), alike.argmax(axis=0)
-    best = alike[np.arange(len(a)), nearest]
-    i = np.flatnonzero((back[nearest] == np.arange(len(a))) & (best >= least))
-    return Pairs(i, nearest[i], np.clip(best[i], 0.0, 1.0).astype(np.float64))
+    alike = np.einsum("nd,nd->n", a.descriptors[first], b.descriptors[second])
+    best, runner_up = _best_two(first, alike, b.xy_px[second], len(a))
+    back, _ = _best_two(second, alike, a.xy_px[first], len(b))
+    chosen = best[best >= 0]
+    other = runner_up[best >= 0]
+    closeness = np.sqrt(np.maximum(1.0 - alike[chosen], 0.0) / np.maximum(1.0 - np.maximum(other, -1.0), 1e-6))
+    kept = (back[second[chosen]] == chosen) & (alike[chosen] >= least) & (closeness <= ratio)
+    chosen, closeness = chosen[kept], closeness[kept]
+    return Pairs(first[chosen], second[chosen], _score(alike[chosen], closeness))
 
 
-def _near(at: np.ndarray, other: np.ndarray, radius: float) -> np.ndarray:
-    x = at[:, :1].astype(np.float32) - other[:, 0].astype(np.float32)
-    y = at[:, 1:].astype(np.float32) - other[:, 1].astype(np.float32)
-    found: np.ndarray = x * x + y * y <= radius * radius
-    return found
+def _candidates(at: np.ndarray, other: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Indices of all pairs of positions within a radius, by squares as long as the radius."""
+    if not len(at) or not len(other):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    low = np.minimum(at.min(axis=0), other.min(axis=0)) - radius
+    here = np.floor((at - low) / radius).astype(np.int64)
+    there = np.floor((other - low) / radius).astype(np.int64)
+    across = int(max(here[:, 0].max(), there[:, 0].max())) + 2
+    key = there[:, 1] * across + there[:, 0]
+    order = np.argsort(key, kind="stable")
+    ordered = key[order]
+    first, second = [], []
+    for down in (-1, 0, 1):  # three squares of one row lie behind each other
+        middle = (here[:, 1] + down) * across + here[:, 0]
+        start = np.searchsorted(ordered, middle - 1, side="left")
+        count = np.searchsorted(ordered, middle + 1, side="right") - start
+        first.append(np.repeat(np.arange(len(at)), count))
+        second.append(order[ranges(start, count)])
+    i, j = np.concatenate(first), np.concatenate(second)
+    near = ((at[i] - other[j]) ** 2).sum(axis=1) <= radius**2
+    return i[near], j[near]
+
+
+def _best_two(group: np.ndarray, alike: np.ndarray, place: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of each group: index of the most alike (−1 if it is empty), and how alike the best is that lies elsewhere."""
+    order = np.lexsort((alike, group))
+    ordered = group[order]
+    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    best = np.full(count, -1, np.int64)
+    best[ordered[last]] = order[last]
+    elsewhere = np.abs(place - place[best[group]]).max(axis=1) > _SAME_PX
+    runner_up = np.full(count, -1.0, np.float32)
+    np.maximum.at(runner_up, group[elsewhere], alike[elsewhere])
+    return best, runner_up
 
 
 def _nearest(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

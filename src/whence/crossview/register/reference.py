@@ -1,17 +1,21 @@
-"""A reference patch with what registration needs of it, made once: reduced copies and their features."""
+"""What registration needs of pictures, made once: reduced or turned copies and their features."""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Bool, UInt8
 
-from whence.crossview.register.picture import Picture, turned
+from whence.crossview.register.picture import Picture, Transform, turned
 from whence.earth.tiles.types import Patch
 from whence.encode.local.types import LocalEncoder, LocalFeatures
+
+_SCALE_STEP = 0.02
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,4 +79,42 @@ class ReferenceCache:
             self._kept[key] = (patch, found)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
+        return found
+
+
+class QueryCache:
+    """The last query of each thread with the features of its turned and resized copies, for one patch after another."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._last = threading.local()
+
+    def picture(
+        self, pixels: UInt8[np.ndarray, "height width 3"], valid: Bool[np.ndarray, "height width"] | None
+    ) -> Picture:
+        """The query as a picture, the same object while the same arrays are asked.
+
+        Raises:
+            ImageError: no pixel is valid.
+        """
+        kept = getattr(self._last, "given", None)
+        if kept is None or kept[0] is not pixels or kept[1] is not valid:
+            self._last.picture = Picture.of(pixels, valid)
+            self._last.given, self._last.features = (pixels, valid), {}
+        picture: Picture = self._last.picture
+        return picture
+
+    def get(
+        self, picture: Picture, turn_deg: float, scale: float, encoder: LocalEncoder
+    ) -> tuple[LocalFeatures, Transform]:
+        """Features of the query turned and resized, and the transform from their positions back to the query's.
+
+        Scales are rounded to 2 %, so that patches of nearly one ground sample distance share them.
+        """
+        rounded = math.exp(round(math.log(scale) / _SCALE_STEP) * _SCALE_STEP)
+        key = (encoder.NAME, round(turn_deg, 1), rounded)
+        if key not in self._last.features:
+            copy, transform = turned(picture, turn_deg, rounded)
+            self._last.features[key] = (encoder.extract(copy.pixels, copy.valid), np.linalg.inv(transform))
+        found: tuple[LocalFeatures, Transform] = self._last.features[key]
         return found

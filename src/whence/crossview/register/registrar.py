@@ -25,9 +25,9 @@ from whence.crossview.register.geometry import (
 )
 from whence.crossview.register.guide import Guided, guided
 from whence.crossview.register.lighterglue import LighterGlue
-from whence.crossview.register.picture import Picture, Transform, turned
+from whence.crossview.register.picture import Picture, Transform
 from whence.crossview.register.points import Pairs, match_points
-from whence.crossview.register.reference import Reference, ReferenceCache
+from whence.crossview.register.reference import QueryCache, Reference, ReferenceCache
 from whence.crossview.register.refine import covariance_at, fit_models
 from whence.crossview.types import Correspondences, Registration
 from whence.earth.tiles.types import Patch
@@ -73,6 +73,7 @@ class Registrar:
         self.config = config or RegisterConfig()
         self.encoders = tuple(encoders if encoders is not None else map(self._built, self.config.encoder_names))
         self._glue = LighterGlue(self.config.weights) if self.config.matching == "lighterglue" else None
+        self._queries = QueryCache()
         self._references = ReferenceCache(self.encoders, self.config.cached)
         parts = [encoder.NAME for encoder in self.encoders] + ["dense"] * self.config.dense
         self.name = "+".join([*parts, *(["lighterglue"] if self._glue else [])])
@@ -100,7 +101,7 @@ class Registrar:
         Raises:
             ImageError: no pixel of the query or of the patch is valid.
         """
-        query = Picture.of(pixels, valid)
+        query = self._queries.picture(pixels, valid)
         Picture.of(patch.pixels, patch.valid)
         known = prior or PosePrior()
         reference = self._references.get(patch, self._reference_scale(known, patch))
@@ -215,11 +216,10 @@ class Registrar:
         factor: float,
         encoders: Sequence[LocalEncoder],
     ) -> tuple[Points, Points, np.ndarray]:
-        picture, transform = turned(query, turn, factor)
-        back = np.linalg.inv(transform)
         near, far, score = [np.zeros((0, 2))], [np.zeros((0, 2))], [np.zeros(0)]
         for encoder in encoders:
-            a, b = encoder.extract(picture.pixels, picture.valid), reference.features[encoder.NAME]
+            a, back = self._queries.get(query, turn, factor, encoder)
+            b = reference.features[encoder.NAME]
             pairs: Pairs = (
                 self._glue.match(a, b)
                 if self._glue is not None and encoder.NAME == "xfeat"
