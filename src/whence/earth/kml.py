@@ -67,6 +67,11 @@ def _placemark(document: ET.Element, feature: Feature) -> None:
         point = ET.SubElement(mark, _tag("Point"))
         _text(point, "coordinates", f"{geometry.x:.7f},{geometry.y:.7f}")
         return
+    if geometry.geom_type == "LineString":
+        line = ET.SubElement(mark, _tag("LineString"))
+        _text(line, "tessellate", "1")
+        _text(line, "coordinates", " ".join(f"{x:.9g},{y:.9g}" for x, y in geometry.coords))
+        return
     several = ET.SubElement(mark, _tag("MultiGeometry"))
     for polygon in geometry.geoms:
         shape = ET.SubElement(several, _tag("Polygon"))

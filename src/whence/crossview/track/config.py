@@ -33,16 +33,16 @@ _ZERO_ALLOWED = (
 class Config:
     """Settings of the filter. Lengths are metres, angles degrees, times seconds unless the name says otherwise."""
 
-    speed_mps: float = 7.0
+    speed_mps: float = 6.0
     "Typical speed to the east and to the north, root mean square, when nothing is known of it."
-    memory_s: float = 10.0
+    memory_s: float = 20.0
     "How long a velocity lasts: the time in which its correlation falls to 1/e."
     heading_rate_deg: float = 8.0
     "Random walk of the picture's heading, degrees in one second; grows with the root of time."
     scale_rate: float = 0.03
     "Random walk of the logarithm of the picture's scale in one second, for unknown changes of height."
-    scale_range: float = 1.4
-    "Range of the logarithm of the scale over which false matches spread evenly (1.4 is a factor of 4)."
+    scale_range: float = 1.0
+    "Range of the logarithm of the scale over which false matches spread evenly (1 is a factor of 2.7)."
     kidnap_rate_per_s: float = 0.0003
     "Chance in one second that the camera is moved to anywhere, or that the belief is wrong for another reason."
     prior_wrong_share: float = 0.02

@@ -97,7 +97,7 @@ class TrackFilter:
         self._clock = clock
         self._time_s: float | None = None
         self._altitude_m: float | None = None
-        self._last: TrackEstimate | None = None
+        self.last: TrackEstimate | None = None
 
     def _start(self, prior: SearchArea | None) -> Mixture:
         if prior is None:
@@ -149,7 +149,7 @@ class TrackFilter:
             total = took + observation.matching_ms
             reasons = (*reasons, f"It took {total:.0f} ms, more than the {self.config.budget_ms:.0f} ms allowed.")
         estimate = replace(estimate, elapsed_ms=took, over_budget=late, reasons=reasons)
-        self._last = estimate
+        self.last = estimate
         if self.history is not None:
             self.history.append(Snapshot(self.belief, elapsed_s, estimate))
         return estimate
@@ -177,14 +177,14 @@ class TrackFilter:
 
     def _refused(self, observation: FrameObservation, fault: str, started: float) -> TrackEstimate:
         """The belief as it was, told again with what was wrong."""
-        if self._last is not None:
-            known = self._last
+        if self.last is not None:
+            known = self.last
         else:
             known = self._told(observation, summarised(self.belief, self.area.radius_m, self.config), 0.0)
         status = TrackStatus.LOST if known.status is TrackStatus.LOST else TrackStatus.COASTING
         return replace(
             known,
-            time_s=known.time_s if self._last is not None else observation.time_s,
+            time_s=known.time_s if self.last is not None else observation.time_s,
             name=observation.name,
             status=status,
             log_evidence=0.0,
@@ -215,6 +215,7 @@ class TrackFilter:
                 area_m2=self.area.size_m2,
                 miss_odds=config.miss_odds,
                 config=config,
+                heading_counts=not observation.heading_given,
             )
             evidence += gained
         if observation.telemetry is not None:

@@ -81,6 +81,7 @@ class FrameObservation:
         telemetry: what other instruments said; ``None`` for nothing.
         searched: where candidates were looked for; ``None`` for the whole area.
         matched: whether candidates were looked for at all; otherwise that there are none says nothing.
+        heading_given: whether a heading guided matching, so that candidates that agree with it prove nothing by that.
         matching_ms: how long that took, for the budget.
         name: how results call the frame.
     """
@@ -90,6 +91,7 @@ class FrameObservation:
     telemetry: Telemetry | None = None
     searched: SearchArea | None = None
     matched: bool = True
+    heading_given: bool = False
     matching_ms: float = 0.0
     name: str = ""
 

@@ -56,7 +56,14 @@ class Places:
 
 
 def update_places(
-    belief: Mixture, places: Places, *, searched_m2: float, area_m2: float, miss_odds: float, config: Config
+    belief: Mixture,
+    places: Places,
+    *,
+    searched_m2: float,
+    area_m2: float,
+    miss_odds: float,
+    config: Config,
+    heading_counts: bool = True,
 ) -> tuple[Mixture, float, Float[np.ndarray, " k"]]:
     """Take up positions, each of which may be false.
 
@@ -72,6 +79,7 @@ def update_places(
         area_m2: over which the even rest spreads.
         miss_odds: how much likelier it is under the even rest than near a part that no place is true.
         config: settings.
+        heading_counts: whether headings that were foreseen speak for a place.
 
     Returns:
         The belief (not reduced), the log-evidence in nats, and the probability that each place is the true one.
@@ -82,8 +90,9 @@ def update_places(
     n, k = len(belief), len(odds)
     with np.errstate(divide="ignore"):
         log_w, log_lost = np.log(belief.weight), float(np.log(belief.lost))
-    hits = log_w[:, None] + log_pi + _foreseen(belief, places, searched_m2, config)
-    births = log_lost + log_pi + np.log(min(searched_m2 / area_m2, 1.0)) + _turned_right(belief, places, config)
+    hits = log_w[:, None] + log_pi + _foreseen(belief, places, searched_m2, config, heading_counts)
+    births = log_lost + log_pi + np.log(min(searched_m2 / area_m2, 1.0))
+    births = births + (_turned_right(belief, places, config) if heading_counts else 0.0)
     misses = log_w + log_pi0
     lost = log_lost + log_pi0 + np.log(1.0 + (miss_odds - 1.0) * max(1.0 - searched_m2 / area_m2, 0.0))
     every = np.concatenate([misses, hits.ravel(), births])
@@ -101,7 +110,9 @@ def update_places(
     return parts.joined(taken, new).normalised()[0], log_total, probability
 
 
-def _foreseen(belief: Mixture, places: Places, searched_m2: float, config: Config) -> Float[np.ndarray, "n k"]:
+def _foreseen(
+    belief: Mixture, places: Places, searched_m2: float, config: Config, heading_counts: bool
+) -> Float[np.ndarray, "n k"]:
     """How much better each part foresaw each place than chance would, log."""
     gap = places.xy[None] - belief.mean[:, None, :2]
     s = belief.cov[:, None, :2, :2] + places.cov[None]
@@ -111,6 +122,8 @@ def _foreseen(belief: Mixture, places: Places, searched_m2: float, config: Confi
         (places.heading, places.heading_var, belief.heading, belief.heading_var, 360.0, True),
         (places.scale, places.scale_var, belief.scale, belief.scale_var, config.scale_range, False),
     ):
+        if turns and not heading_counts:
+            continue
         known = np.isfinite(var)
         total = own_var[:, None] + np.where(known, var, 1.0)
         away = np.where(known, value, 0.0) - own[:, None]
