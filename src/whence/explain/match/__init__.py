@@ -5,6 +5,9 @@
 
 from whence.explain.match.concepts import ConceptReadings
 from whence.explain.match.explain import explain_match
+from whence.explain.match.faithfulness import measure_faithfulness
+from whence.explain.match.page import render_match_report, write_match_report, write_match_reports
+from whence.explain.match.picture import side_by_side
 from whence.explain.match.types import MatchExplanation, MatchFaithfulness, Sentence
 
 __all__ = [
@@ -13,4 +16,9 @@ __all__ = [
     "MatchFaithfulness",
     "Sentence",
     "explain_match",
+    "measure_faithfulness",
+    "render_match_report",
+    "side_by_side",
+    "write_match_report",
+    "write_match_reports",
 ]

@@ -31,7 +31,7 @@ def amount(name: str, value: float) -> str:
     for ending, unit in _UNITS:
         if name.endswith(ending):
             return f"{_digits(value)} {unit}"
-    return _digits(value)
+    return _plain(value)
 
 
 def compass(bearing_deg: float) -> str:
@@ -62,8 +62,14 @@ def _percent(value: float) -> str:
 
 
 def _digits(value: float) -> str:
-    if float(value).is_integer() and abs(value) < 1e9:
-        return f"{value:,.0f}".replace("-", "−")
+    """Three digits that count, but no more than four decimals; large numbers whole."""
     size = abs(value)
-    decimals = 0 if size >= 100.0 else 1 if size >= 10.0 else 2 if size >= 0.1 else 4
+    decimals = 0 if size >= 99.95 else 1 if size >= 9.995 else 2 if size >= 0.1 else 4
     return f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def _plain(value: float) -> str:
+    """A count as it is, a ratio or a correlation with two decimals."""
+    if isinstance(value, int) or (value.is_integer() and abs(value) >= 10.0):
+        return f"{value:,.0f}".replace("-", "−")
+    return _digits(value) if abs(value) >= 9.995 else f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from whence.core.arrays import FloatArray
 from whence.crossview.types import Match
 
 LONGEST_PX = 160
@@ -123,7 +124,7 @@ def _warped(
     import cv2
 
     pixels = match.reference.pixels
-    valid: Float[np.ndarray, "..."] = match.reference.valid.astype(np.float32)
+    valid: FloatArray = match.reference.valid.astype(np.float32)
     height, width = pixels.shape[:2]
     factor = min(1.0, 1.0 / shrink)
     small = (max(1, round(width * factor)), max(1, round(height * factor)))

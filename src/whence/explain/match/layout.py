@@ -17,6 +17,7 @@ ARRANGEMENT, UNMATCHED = "arrangement", "unmatched part"
 _STRONGEST, _FEWEST = 40, 10
 _TRIANGLES, _SHUFFLES, _SEED = 1500, 99, 20
 _KEPT = 0.7
+_FREE = 0.1
 _CELLS = 4
 _LEAST_IN_CELL = 12
 _UNLIKELY = 1e-5
@@ -24,8 +25,22 @@ _UNLIKELY = 1e-5
 
 def layout(match: Match) -> tuple[MatchClaim, ...]:
     """Say how the points of a match lie, and which part of the query fits worst."""
-    pairs = match.registration.correspondences
-    return (*_arrangement(pairs), *_unmatched(match))
+    free = _is_free(match)
+    return (*(_arrangement(match.registration.correspondences) if free else ()), *_unmatched(match))
+
+
+def _is_free(match: Match) -> bool:
+    """Tell whether pairs were sought in the whole reference, rather than near where a transform put them.
+
+    Pairs of a guided round are arranged alike by how they were found: that says nothing.
+    """
+    pairs, transform = match.registration.correspondences, match.registration.transform
+    others = ~pairs.inlier
+    height, width = match.query.pixels.shape[:2]
+    if transform is None or int(others.sum()) < _FEWEST or not is_possible_view(transform, width, height):
+        return False
+    away = project(transform, pairs.query_px[others]) - pairs.reference_px[others]
+    return float(np.nanmedian(np.hypot(away[:, 0], away[:, 1]))) > _FREE * max(match.reference.pixels.shape[:2])
 
 
 def _strongest(pairs: Correspondences) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n 2"]]:

@@ -44,7 +44,7 @@ class Catalogue:
         joiner: what stands between two sentences.
         terms: translations of texts inside values, and of the names of values.
         summary: templates of the first sentence, ``match``, ``no_match`` and ``no_transform``, and of the last,
-            ``undecided``.
+            ``undecided``, in which ``lines`` names those of a direction.
         claims: templates by kind and verdict.
     """
 
@@ -140,7 +140,10 @@ def sentences(match: Match, claims: Iterable[MatchClaim], language: str | Catalo
 def _undecided(claims: list[tuple[str, MatchClaim]], using: Catalogue) -> tuple[Sentence, ...]:
     if not claims:
         return ()
-    names = [using.term(str(claim.values[_NAMED_BY[claim.kind]])) for _, claim in claims]
+    names = []
+    for _, claim in claims:
+        name = using.term(str(claim.values[_NAMED_BY[claim.kind]]))
+        names.append(using.summary["lines"].format(direction=name) if claim.kind == "lines" else name)
     text = using.summary["undecided"].format(names=using.term(", ").join(names))
     return (Sentence(text, tuple(ident for ident, _ in claims)),)
 
@@ -168,7 +171,7 @@ def template_fields(template: str) -> set[str]:
 def formatted(claim: MatchClaim) -> dict[str, str]:
     """The values of a claim as every language shows them; texts as they are."""
     return {
-        name: one_line(value, _LONGEST_TEXT) if isinstance(value, str) else amount(name, float(value))
+        name: one_line(value, _LONGEST_TEXT) if isinstance(value, str) else amount(name, value)
         for name, value in claim.values.items()
     }
 
