@@ -30,7 +30,8 @@ from whence.crossview.register.reference import Reference
 from whence.encode.local.types import LocalEncoder, LocalFeatures
 
 _MARGIN_PX = 48
-_DECOYS = 8
+_DECOYS = 6
+_MOST_POINTS = 2000
 _LEAST_ALIKE = 0.6
 _LEAST_PAIRS = 6
 
@@ -48,7 +49,7 @@ class Guided:
         decoy_mean: how many were explained where the query was displaced, mean over displacements.
         decoy_most: the most of these.
         decoy_spread: their standard deviation.
-        warped: the query in the frame of ``window``.
+        warped: the query in the frame of ``window``, before the last step.
         window: left, upper, width and height of the part of the reference that it lies on.
     """
 
@@ -69,6 +70,50 @@ class Guided:
         return (self.inliers - self.decoy_mean) / math.sqrt(self.decoy_spread**2 + 0.5 * self.decoy_mean + 1.0)
 
 
+def screened(
+    transform: Transform,
+    outline_px: Points,
+    features: Sequence[tuple[LocalFeatures, LocalFeatures]],
+    *,
+    allowed: Allowed,
+    radius_px: float,
+    inlier_px: float,
+    generator: np.random.Generator,
+) -> tuple[float, Transform]:
+    """Refine a transform with features that are there already, and say by how much its pairs exceed chance.
+
+    Args:
+        transform: from the query to the reference.
+        outline_px: corners of the query.
+        features: of each encoder those of the query, at their positions in it, and those of the reference.
+        allowed: scales and turns.
+        radius_px: pairs are sought so far from where the transform expects them.
+        inlier_px: pairs further off are not explained.
+        generator: draws for the robust fit.
+
+    Returns:
+        Explained pairs over those that fall on the spot by chance, in standard deviations, and the refined transform;
+        the transform itself where nothing better is found.
+    """
+    near, far, score = [np.zeros((0, 2))], [np.zeros((0, 2))], [np.zeros(0)]
+    for a, b in features:
+        expected = mapped(transform, a.xy_px)
+        pairs = match_near(a, b, at_px=expected, radius_px=radius_px, least=_LEAST_ALIKE)
+        near.append(expected[pairs.first])
+        far.append(b.xy_px[pairs.second])
+        score.append(pairs.score)
+    here, there, sure = np.concatenate(near), np.concatenate(far), np.concatenate(score)
+    step = _step(here, there, sure, radius_px, inlier_px, generator)
+    if step is None:
+        return 0.0, transform
+    found = float((residuals(step, here, there) < inlier_px).sum())
+    chance = len(here) * (inlier_px / radius_px) ** 2
+    moved = step @ transform
+    moved = moved / moved[2, 2]
+    better = is_sane(moved, outline_px, allowed)
+    return (found - chance) / math.sqrt(chance + 1.0), moved if better else transform
+
+
 def guided(
     transform: Transform,
     query: Picture,
@@ -76,11 +121,11 @@ def guided(
     encoders: Sequence[LocalEncoder],
     *,
     allowed: Allowed,
-    radii_px: Sequence[float],
+    radius_px: float,
     inlier_px: float,
     generator: np.random.Generator,
 ) -> Guided | None:
-    """Refine a transform by pairing again around it.
+    """Refine a transform by warping the query, finding its features anew and pairing them again.
 
     Args:
         transform: from the query to the reference.
@@ -88,38 +133,37 @@ def guided(
         reference: the reference with its features.
         encoders: of the features.
         allowed: scales and turns.
-        radii_px: of the rounds.
+        radius_px: pairs are sought so far from where the transform expects them.
         inlier_px: pairs further off are not explained.
         generator: draws for the robust fit, and the displacements.
 
     Returns:
         ``None`` where the query leaves the reference or too few pairs are found.
     """
-    near, far, score = np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0)
-    for radius in radii_px:
-        laid = _laid(transform, query, reference)
-        if laid is None:
-            return None
-        warped, window = laid
-        features = [
-            (encoder.extract(warped.pixels, warped.valid), _part(reference, encoder, window)) for encoder in encoders
-        ]
-        near, far, score = _pairs(features, np.zeros(2), radius)
-        step = _step(near, far, score, radius, inlier_px, generator)
-        if step is None:
-            return None
-        to_query = np.linalg.inv(_into(transform, window))
-        query_px, reference_px = mapped(to_query, near), far + window[:2]
-        transform = _window_shift(window, 1.0) @ step @ _into(transform, window)
-        transform = transform / transform[2, 2]
-        if not is_sane(transform, query.outline_px, allowed):
-            return None
-    found = int((residuals(transform, query_px, reference_px) < inlier_px).sum())
-    counts = _decoys(features, radii_px[-1], inlier_px, generator)
     laid = _laid(transform, query, reference)
     if laid is None:
         return None
-    return Guided(transform, query_px, reference_px, score, found, *_summary(counts), *laid)
+    warped, window = laid
+    features = [
+        (_surest(encoder.extract(warped.pixels, warped.valid)), _part(reference, encoder, window))
+        for encoder in encoders
+    ]
+    near, far, score = _pairs(features, np.zeros(2), radius_px)
+    step = _step(near, far, score, radius_px, inlier_px, generator)
+    if step is None:
+        return None
+    query_px = mapped(np.linalg.inv(_into(transform, window)), near)
+    moved = _window_shift(window, 1.0) @ step @ _into(transform, window)
+    moved = moved / moved[2, 2]
+    if not is_sane(moved, query.outline_px, allowed):
+        return None
+    found = int((residuals(step, near, far) < inlier_px).sum())
+    counts = _decoys(features, radius_px, inlier_px, generator)
+    return Guided(moved, query_px, far + window[:2], score, found, *_summary(counts), warped, window)
+
+
+def _surest(features: LocalFeatures) -> LocalFeatures:
+    return features.chosen(np.argsort(-features.score, kind="stable")[:_MOST_POINTS])
 
 
 def _laid(

@@ -47,8 +47,7 @@ def match_points(a: LocalFeatures, b: LocalFeatures, *, ratio: float = 0.95, lea
     """
     if not len(a) or not len(b):
         return _none()
-    nearest, best, second = _nearest(a.descriptors, b.descriptors)
-    back, *_ = _nearest(b.descriptors, a.descriptors)
+    nearest, best, second, back = _nearest(a.descriptors, b.descriptors)
     closeness = np.sqrt(np.maximum(1.0 - best, 0.0) / np.maximum(1.0 - second, 1e-6))
     i = np.flatnonzero((back[nearest] == np.arange(len(a))) & (best >= least) & (closeness <= ratio))
     return Pairs(i, nearest[i], _score(best[i], closeness[i]))
@@ -123,20 +122,25 @@ def _best_two(group: np.ndarray, alike: np.ndarray, place: np.ndarray, count: in
     return best, runner_up
 
 
-def _nearest(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each of ``a``: index of the nearest of ``b``, its inner product, and that of the second nearest."""
+def _nearest(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of each of ``a``: the nearest of ``b``, both inner products of the nearest two; of each of ``b`` the nearest."""
     index, best = np.empty(len(a), np.int64), np.empty(len(a), np.float32)
     second = np.full(len(a), -1.0, np.float32)
+    back, back_best = np.zeros(len(b), np.int64), np.full(len(b), -2.0, np.float32)
     for start in range(0, len(a), _ROWS):
         part = np.s_[start : start + _ROWS]
         alike = a[part] @ b.T
         rows = np.arange(len(alike))
         index[part] = alike.argmax(axis=1)
         best[part] = alike[rows, index[part]]
+        most = alike.max(axis=0)
+        for column in np.flatnonzero((most > back_best) & np.isin(np.arange(len(b)), index[part])):
+            back[column] = start + alike[:, column].argmax()
+        back_best = np.maximum(back_best, most)
         if len(b) > 1:
             alike[rows, index[part]] = -2.0
             second[part] = alike.max(axis=1)
-    return index, best, second
+    return index, best, second, back
 
 
 def _score(best: np.ndarray, closeness: np.ndarray) -> Float[np.ndarray, " n"]:

@@ -6,11 +6,12 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from whence.crossview.register.geometry import mapped
 from whence.crossview.register.picture import Picture, Transform, turned
 from whence.earth.tiles.types import Patch
 from whence.encode.local.types import LocalEncoder, LocalFeatures
@@ -118,3 +119,15 @@ class QueryCache:
             self._last.features[key] = (encoder.extract(copy.pixels, copy.valid), np.linalg.inv(transform))
         found: tuple[LocalFeatures, Transform] = self._last.features[key]
         return found
+
+    def nearest(self, encoder: LocalEncoder, turn_deg: float, scale: float) -> LocalFeatures:
+        """Features of the copy made before that is nearest to a turn and a scale, at their places in the query."""
+        steady = encoder.TURNS_WITH_PICTURE
+
+        def off(key: tuple[str, float, float]) -> float:
+            turn = 0.0 if steady else math.radians((key[1] - turn_deg + 180.0) % 360.0 - 180.0)
+            return abs(math.log(key[2] / scale)) + abs(turn)
+
+        key = min((key for key in self._last.features if key[0] == encoder.NAME), key=off)
+        features, back = self._last.features[key]
+        return replace(features, xy_px=mapped(back, features.xy_px))

@@ -23,7 +23,7 @@ from whence.crossview.register.geometry import (
     residuals,
     robust_similarities,
 )
-from whence.crossview.register.guide import Guided, guided
+from whence.crossview.register.guide import Guided, guided, screened
 from whence.crossview.register.lighterglue import LighterGlue
 from whence.crossview.register.picture import Picture, Transform
 from whence.crossview.register.points import Pairs, match_points
@@ -108,15 +108,14 @@ class Registrar:
         allowed, expected = self._allowed(known, patch, reference)
         generator = np.random.default_rng(self.config.seed)
         guesses = self._guesses(query, reference, allowed, expected, known, generator)
-        refined = [
-            (guess, found)
-            for guess in guesses
-            if (found := self._guided(guess.transform, query, reference, allowed, generator)) is not None
-        ]
-        if not refined:
-            return self._nothing(guesses)
-        guess, best = max(refined, key=lambda item: item[1].excess)
-        return self._finished(guess, best, guesses, query, reference, allowed, expected, known)
+        screened = [self._screened(guess, query, reference, allowed, generator) for guess in guesses]
+        for number in sorted(range(len(screened)), key=lambda i: -screened[i][0]):
+            guess = screened[number][1]
+            best = self._guided(guess.transform, query, reference, allowed, generator)
+            if best is not None:
+                others = [other for other in guesses if not _same_place(other, guesses[number], query)]
+                return self._finished(guess, best, others, query, reference, allowed, expected)
+        return self._nothing(guesses)
 
     # ------------------------------------------------------------------------------------------- what is looked for
 
@@ -189,11 +188,9 @@ class Registrar:
             found = robust_similarities(
                 near, far, score, allowed, config.rough_px, generator, samples=config.samples, keep=config.hypotheses
             )
-            found += self._homographies(near, far, query, allowed)
-            for support, transform in found:
-                inliers = int((residuals(transform, near, far) < config.rough_px).sum())
-                guesses.append(_Guess(transform, support, inliers, len(near)))
-        kept_guesses = self._apart(guesses, query)
+            transforms = [transform for _, transform in found] + self._homographies(near, far, query, allowed)
+            guesses += [self._guess(transform, near, far) for transform in transforms]
+        kept_guesses = self._apart(guesses, query)[: config.hypotheses + 1]
         if config.dense:
             middle = expected[0] or config.magnify
             limited = allowed if expected[0] else replace(allowed, scale=(middle / 1.6, middle * 1.6))
@@ -205,8 +202,13 @@ class Registrar:
                 side_px=_DENSE_SIDE_PX,
                 keep=config.hypotheses,
             )
-            kept_guesses += [_Guess(peak.transform, 0.0, 0, 0, peak) for peak in peaks]
+            kept_guesses += [self._guess(peak.transform, near, far, peak) for peak in peaks]
         return kept_guesses
+
+    def _guess(self, transform: Transform, near: Points, far: Points, peak: Peak | None = None) -> _Guess:
+        e = residuals(transform, near, far) / self.config.rough_px
+        support = float(np.maximum(1.0 - e**2, 0.0).sum())
+        return _Guess(transform, support, int((e < 1.0).sum()), len(near), peak)
 
     def _pairs(
         self,
@@ -230,9 +232,7 @@ class Registrar:
             score.append(pairs.score)
         return np.concatenate(near), np.concatenate(far), np.concatenate(score)
 
-    def _homographies(
-        self, near: Points, far: Points, query: Picture, allowed: Allowed
-    ) -> list[tuple[float, Transform]]:
+    def _homographies(self, near: Points, far: Points, query: Picture, allowed: Allowed) -> list[Transform]:
         """The homography that MAGSAC++ finds (Barath et al., CVPR 2020), if a camera could see it."""
         import cv2
 
@@ -243,20 +243,45 @@ class Registrar:
         )
         if found is None or not is_sane(found, query.outline_px, allowed):
             return []
-        e = residuals(found, near, far) / self.config.rough_px
-        return [(float(np.maximum(1.0 - e**2, 0.0).sum()), np.asarray(found, np.float64))]
+        return [np.asarray(found, np.float64)]
 
     def _apart(self, guesses: Sequence[_Guess], query: Picture) -> list[_Guess]:
-        """The best guesses that put the query at different places, with the runner-up after the last."""
+        """The best guesses that put the query at different places."""
         taken, places = list[_Guess](), list[np.ndarray]()
         for guess in sorted(guesses, key=lambda item: -item.support):
             place = mapped(guess.transform, query.outline_px.mean(axis=0)[None])[0]
             if guess.support >= _LEAST_SUPPORT and all(np.linalg.norm(place - p) > _SAME_PX for p in places):
                 taken.append(guess)
                 places.append(place)
-        return taken[: self.config.hypotheses]
+        return taken
 
     # ---------------------------------------------------------------------------------------------------- refinement
+
+    def _screened(
+        self,
+        guess: _Guess,
+        query: Picture,
+        reference: Reference,
+        allowed: Allowed,
+        generator: np.random.Generator,
+    ) -> tuple[float, _Guess]:
+        """The guess refined by the features that are there already, and how far its pairs exceed chance."""
+        transform, excess = guess.transform, 0.0
+        scale, turn = statistics.scale_and_turn(transform, query.outline_px.mean(axis=0))
+        features = [
+            (self._queries.nearest(encoder, turn, scale), reference.features[encoder.NAME]) for encoder in self.encoders
+        ]
+        for radius in self.config.radii_px:
+            excess, transform = screened(
+                transform,
+                query.outline_px,
+                features,
+                allowed=allowed,
+                radius_px=radius,
+                inlier_px=self.config.inlier_px,
+                generator=generator,
+            )
+        return excess, replace(guess, transform=transform)
 
     def _guided(
         self,
@@ -272,7 +297,7 @@ class Registrar:
             reference,
             self.encoders,
             allowed=allowed,
-            radii_px=self.config.radii_px,
+            radius_px=self.config.radii_px[-1],
             inlier_px=self.config.inlier_px,
             generator=generator,
         )
@@ -281,12 +306,11 @@ class Registrar:
         self,
         guess: _Guess,
         best: Guided,
-        guesses: Sequence[_Guess],
+        others: Sequence[_Guess],
         query: Picture,
         reference: Reference,
         allowed: Allowed,
         expected: tuple[float | None, float | None],
-        prior: PosePrior,
     ) -> Registration:
         fits = fit_models(
             best.transform,
@@ -299,11 +323,11 @@ class Registrar:
             penalty=self.config.penalty,
         )
         if not fits:
-            return self._nothing(guesses)
+            return self._nothing([guess, *others])
         fit = fits[0]
         covariance = covariance_at(fits, best.query_px, best.reference_px, query.centre_px, _FLOOR_PX)
         size = reference.scale
-        found = statistics.of_first(guess.matches, guess.inliers, _second(guesses))
+        found = statistics.of_first(guess.matches, guess.inliers, _second(guess, others))
         found |= statistics.of_guided(best, fit, query)
         found |= statistics.of_transform(fit, query, expected_scale=expected[0], expected_turn_deg=expected[1])
         found |= statistics.of_overlap(fit.transform, query, reference.picture, best.window)
@@ -329,14 +353,19 @@ class Registrar:
         nothing = np.zeros(0)
         empty = Correspondences(np.zeros((0, 2)), np.zeros((0, 2)), nothing, np.zeros(0, bool))
         best = max(guesses, key=lambda guess: guess.support, default=None)
-        first = (
-            statistics.of_first(0, 0, 1.0)
-            if best is None
-            else statistics.of_first(best.matches, best.inliers, _second(guesses))
-        )
+        first = statistics.of_first(0, 0, 1.0)
+        if best is not None:
+            others = [guess for guess in guesses if guess is not best]
+            first = statistics.of_first(best.matches, best.inliers, _second(best, others))
         return Registration(None, self.config.model_names[0], empty, self.name, statistics.failed(first))
 
 
-def _second(guesses: Sequence[_Guess]) -> float:
-    ordered = sorted((guess.support for guess in guesses), reverse=True)
-    return ordered[1] / ordered[0] if len(ordered) > 1 and ordered[0] > 0 else 0.0
+def _second(chosen: _Guess, others: Sequence[_Guess]) -> float:
+    """Support of the best other place as a share of the chosen one's, at most 2."""
+    best = max((guess.support for guess in others), default=0.0)
+    return min(best / max(chosen.support, 1e-6), 2.0)
+
+
+def _same_place(a: _Guess, b: _Guess, query: Picture) -> bool:
+    middle = query.outline_px.mean(axis=0)[None]
+    return bool(np.linalg.norm(mapped(a.transform, middle) - mapped(b.transform, middle)) <= _SAME_PX)

@@ -4,7 +4,7 @@
 | --- | --- |
 | ``matches`` | pairs of the first round, before any transform |
 | ``first_inliers`` | of these explained by the first transform |
-| ``second_support`` | support of the second best place as a share of the best, 0..1 |
+| ``second_support`` | support of the best other place as a share of this one's, 0..2 |
 | ``guided_matches`` | pairs found near where the transform expects them |
 | ``inliers``, ``inlier_share`` | of these explained by the final transform |
 | ``expected_random`` | pairs that would be explained where the query does not belong: mean over displacements |

@@ -20,7 +20,7 @@ _DIM = 128
 class Config:
     """How many points, and how they are described."""
 
-    points: int = 4000
+    points: int = 3000
     "At most so many points, those of most contrast."
     contrast: float = 0.02
     "Least contrast of a point; OpenCV's own default is 0.04."

@@ -35,7 +35,7 @@ class Config:
     "The file xfeat.onnx or its folder; $WHENCE_ASSETS if empty."
     sha256: str = FILE.sha256
     "What the file must hash to; empty for any file of the same layout."
-    points: int = 4096
+    points: int = 3000
     "At most so many points a window of 640 pixels, those of the highest score."
     least_score: float = 0.02
     "Least probability that a pixel is a point, 0..1."
