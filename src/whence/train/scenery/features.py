@@ -23,7 +23,9 @@ from whence.samples.reader import read_view
 from whence.train.scenery.recipe import Data, SceneryRecipe, Views
 from whence.train.tower import TowerModel
 
-_WORKING_PX = 1024
+WORKING_PX = 1024
+"""Longer side to which photographs are shrunk before copies are made."""
+
 _LEAST = 20
 _SMALLEST_CUT = 0.55
 _log = logging.getLogger(__name__)
@@ -147,9 +149,8 @@ def _features_of(path: Path, model: TowerModel, views: Views, folder: Path) -> F
             return np.asarray(np.load(kept, allow_pickle=False), np.float32)
         except (OSError, ValueError):
             _log.warning("%s is damaged and made again.", kept)
-    pixels = read_view(path, working_px=_WORKING_PX).pixels
-    # The changes of a picture depend on its content alone, so that copies are the same wherever it stands in a table.
-    copies = changed_copies(pixels, views, np.random.default_rng(int(digest[:16], 16)))
+    pixels = read_view(path, working_px=WORKING_PX).pixels
+    copies = changed_copies(pixels, views, _generator_of(digest))
     fitted = np.stack([model.tower.preprocessing.fit(copy) for copy in copies])
     found = model.embed_pixels(model.tower.preprocessing.normalise(fitted))
     folder.mkdir(parents=True, exist_ok=True)
@@ -158,6 +159,15 @@ def _features_of(path: Path, model: TowerModel, views: Views, folder: Path) -> F
         np.save(file, found)
     partial.replace(kept)
     return found
+
+
+def content_generator(path: Path) -> np.random.Generator:
+    """What draws the changes of a picture: its content alone decides, wherever it stands in a table."""
+    return _generator_of(hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _generator_of(digest: str) -> np.random.Generator:
+    return np.random.default_rng(int(digest[:16], 16))
 
 
 def changed_copies(pixels: Pixels, views: Views, generator: np.random.Generator) -> list[Pixels]:

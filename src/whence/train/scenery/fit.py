@@ -48,10 +48,14 @@ class Places:
     Attributes:
         vectors: of their concepts.
         log_share: logarithm of the share; the shares sum to 1.
+        lat_deg: latitudes.
+        lon_deg: longitudes.
     """
 
     vectors: Float[np.ndarray, "m k"]
     log_share: Float[np.ndarray, " m"]
+    lat_deg: Float[np.ndarray, " m"]
+    lon_deg: Float[np.ndarray, " m"]
 
 
 @final
@@ -93,12 +97,10 @@ def contrast_places(vectors: PlaceVectors, draws: int, generator: np.random.Gene
     inside = np.searchsorted(partition.starts, prior.partition.starts, side="right") - 1
     mass = np.bincount(inside, weights=prior.mass, minlength=len(partition))[cells]
     drawn_lat, drawn_lon = prior.draw(draws, generator)
-    lat, lon = partition.centres_of(cells)
+    centres = partition.centres_of(cells)
+    lat, lon = (np.concatenate(sides) for sides in zip((drawn_lat, drawn_lon), centres, strict=True))
     shares = np.concatenate([np.full(draws, 0.5 / draws), 0.5 * mass / mass.sum()])
-    return Places(
-        vectors.at(np.concatenate([drawn_lat, lat]), np.concatenate([drawn_lon, lon])),
-        np.log(np.maximum(shares, np.finfo(np.float64).tiny)),
-    )
+    return Places(vectors.at(lat, lon), np.log(np.maximum(shares, np.finfo(np.float64).tiny)), lat, lon)
 
 
 def places_around(
@@ -154,12 +156,17 @@ def fit(photographs: Photographs, vectors: PlaceVectors, settings: Fit, generato
     axes = axes[: min(settings.components, len(unit) - 1)].T
     length = float(np.sqrt(np.square((unit - mean) @ axes).sum(axis=1).mean()) / math.sqrt(_VARIANCE))
     x = torch.from_numpy(np.column_stack([(unit - mean) @ axes / length, np.ones(len(unit))])).float()
-    _, group, count = np.unique(photographs.group, return_inverse=True, return_counts=True)
-    share = torch.from_numpy(1.0 / (count[group] * count.size)).float()
+    share = torch.from_numpy(equal_shares(photographs)).float()
     penalty = torch.full((x.shape[1], 1), settings.penalty)
     penalty[-1] = settings.general_penalty
     found = _solved(x, around, contrast, share, penalty, settings.steps)
     return SceneryFit(mean, axes @ found[:-1] / length, found[-1])
+
+
+def equal_shares(photographs: Photographs) -> Float[np.ndarray, " n"]:
+    """Weights of photographs that sum to 1, the same in all for each photographer."""
+    _, group, count = np.unique(photographs.group, return_inverse=True, return_counts=True)
+    return np.asarray(1.0 / (count[group] * count.size))
 
 
 def _solved(

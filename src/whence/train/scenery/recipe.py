@@ -10,6 +10,7 @@ summary = "…"
 [image]     # an encoder of whence/encode/image and its settings; labels = a file of its classes' names
 [concepts]  # see `Concepts`
 [fit]       # see `Fit`
+[finetune]  # see `Finetune`; without it the network stays as it is
 ```
 """
 
@@ -101,6 +102,50 @@ class Fit:
 
 
 @dataclass(frozen=True)
+class Finetune:
+    """Tuning of the network's last blocks, before the log-linear model is fitted."""
+
+    blocks: int = 0
+    "How many of its last blocks are tuned, with its head; 0 leaves the network as it is."
+    copies: int = 11
+    "Recoloured copies of each photograph that are learned from, beside the plain ones."
+    epochs: int = 10
+    "Most passes over the photographs."
+    rate: float = 3e-5
+    "Size of the steps."
+    readout_rate: float = 10.0
+    "Factor on it for the readouts."
+    decay: float = 0.01
+    "Decay of the weights."
+    batch: int = 32
+    "Photographs a step."
+    average: float = 0.98
+    "Weight of the past in the running mean of the weights."
+    share: float = 0.5
+    "Share of the tuned weights in the result; the rest is the network as it was."
+    near: float = 0.3
+    "Weight of the truth spread over places near it."
+    near_km: float = 500.0
+    "Distance over which it is spread."
+    concepts: float = 0.3
+    "Weight of the concepts that hold at the photograph's place."
+    aside: float = 0.2
+    "Share of the places that is kept aside, to say when to stop."
+    patience: int = 3
+    "Passes without progress on them before it stops."
+
+    def __post_init__(self) -> None:
+        if min(self.blocks, self.copies) < 0 or min(self.epochs, self.batch, self.patience) < 1:
+            raise OptionError(
+                f"Counts of at least 0, and epochs, batch and patience of 1, are needed, received {self}."
+            )
+        if not (0 <= self.share <= 1 and 0 <= self.average < 1 and 0 < self.aside < 1 and self.near_km > 0):
+            raise OptionError(f"share, average and aside lie within 0..1, near_km above 0, received {self}.")
+        if min(self.rate, self.readout_rate, self.decay, self.near, self.concepts) < 0:
+            raise OptionError(f"Rates and weights of at least 0 are needed, received {self}.")
+
+
+@dataclass(frozen=True)
 class SceneryRecipe:
     """All of one scenery model.
 
@@ -112,6 +157,7 @@ class SceneryRecipe:
         views: changed copies of them.
         concepts: what a place is made of.
         fit: how the two are joined.
+        finetune: tuning of the network's last blocks; none by default.
         seed: of everything random.
     """
 
@@ -122,6 +168,7 @@ class SceneryRecipe:
     views: Views = field(default_factory=Views)
     concepts: Concepts = field(default_factory=Concepts)
     fit: Fit = field(default_factory=Fit)
+    finetune: Finetune = field(default_factory=Finetune)
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -137,11 +184,12 @@ class SceneryRecipe:
             "views": asdict(self.views),
             "concepts": asdict(self.concepts),
             "fit": asdict(self.fit),
+            "finetune": asdict(self.finetune),
         }
 
 
-_KEYS = ("schema", "kind", "name", "summary", "seed", "data", "image", "views", "concepts", "fit")
-SECTIONS = {"data": Data, "views": Views, "concepts": Concepts, "fit": Fit}
+_KEYS = ("schema", "kind", "name", "summary", "seed", "data", "image", "views", "concepts", "fit", "finetune")
+SECTIONS = {"data": Data, "views": Views, "concepts": Concepts, "fit": Fit, "finetune": Finetune}
 """Sections with a class of settings, by name."""
 
 

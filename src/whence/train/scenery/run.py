@@ -22,6 +22,7 @@ from whence.core.errors import ArtifactError, InputError, OptionError
 from whence.encode.image.types import ImageEncoder
 from whence.train.recipe import Component
 from whence.train.scenery.features import Photographs, read_photographs
+from whence.train.scenery.finetune import Tail, Tuner, put_back, tunable
 from whence.train.scenery.fit import (
     TEMPERATURES,
     Places,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 Report = Callable[[int, int, str], None]
 _RECIPE, _SCORES = "recipe.json", "scores.json"
 _ARRAYS = ("mean", "weights", "general", "centre", "factor")
+_TAIL = "tail.npz"
 
 
 @dataclass(frozen=True)
@@ -54,12 +56,14 @@ class SceneryRun:
         model: the result.
         vectors: the concepts of places.
         scores: bits gained on photographers that were held out, plain values.
+        tail: tuned blocks of the network; ``None`` if it is as it was.
     """
 
     recipe: SceneryRecipe
     model: SceneryFit
     vectors: PlaceVectors
     scores: Mapping[str, Any]
+    tail: Tail | None = None
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,16 @@ def train_scenery(recipe: SceneryRecipe, folder: Path | None = None, report: Rep
     """
     tell = report or _silent
     started = time.perf_counter()
-    photographs = read_photographs(recipe, tower_of(recipe.image), tell)
+    tower = tower_of(recipe.image)
+    photographs = read_photographs(recipe, tower, tell)
+    tuner = Tuner(recipe, tower, photographs, tell) if recipe.finetune.blocks else None
     embedded = time.perf_counter()
     vectors = choose_vectors(recipe.concepts, _generator(recipe, 1))
-    held = cross_validated(recipe, photographs, vectors, tell)
+    held = cross_validated(recipe, photographs, vectors, tell, tuner)
     at = np.concatenate([item.bits for item in held], axis=1).mean(axis=1)
     temperature = best_temperature(at.tolist())
-    model = replace(fit(photographs, vectors, recipe.fit, _generator(recipe, 2)), temperature=temperature)
+    model, tail, _ = learned(recipe, photographs, vectors, 2, tuner)
+    model = replace(model, temperature=temperature)
     row = TEMPERATURES.index(temperature)
     scores: dict[str, Any] = {
         "recipe": recipe.name,
@@ -110,14 +117,40 @@ def train_scenery(recipe: SceneryRecipe, folder: Path | None = None, report: Rep
         "features_s": round(embedded - started, 2),
         "fit_s": round(time.perf_counter() - embedded, 2),
     }
-    run = SceneryRun(recipe, model, vectors, scores)
+    run = SceneryRun(recipe, model, vectors, scores, tail)
     if folder is not None:
         _save(run, folder)
     return run
 
 
+def learned(
+    recipe: SceneryRecipe, photographs: Photographs, vectors: PlaceVectors, stream: int, tuner: Tuner | None = None
+) -> tuple[SceneryFit, Tail | None, Callable[[Photographs], Photographs]]:
+    """Fit to photographs, with a tuner after tuning the network on them.
+
+    Args:
+        recipe: how.
+        photographs: to learn from.
+        vectors: concepts of places.
+        stream: of random numbers.
+        tuner: made with these photographs; the network stays as it is without one.
+
+    Returns:
+        The model, the tuned blocks, and what gives other photographs the features that the model reads.
+    """
+    generator = _generator(recipe, stream)
+    if tuner is None:
+        return fit(photographs, vectors, recipe.fit, generator), None, _as_they_are
+    found = tuner.fit(photographs, vectors, generator)
+    return found.model, found.tail, lambda others: tuner.seen(found.tail, others)
+
+
 def cross_validated(
-    recipe: SceneryRecipe, photographs: Photographs, vectors: PlaceVectors, report: Report | None = None
+    recipe: SceneryRecipe,
+    photographs: Photographs,
+    vectors: PlaceVectors,
+    report: Report | None = None,
+    tuner: Tuner | None = None,
 ) -> list[HeldOut]:
     """Fit without each photographer in turn, and measure on that one.
 
@@ -134,7 +167,8 @@ def cross_validated(
     out = []
     for i, group in enumerate(groups):
         rest, held = photographs.held_out(group)
-        model = fit(rest, vectors, recipe.fit, _generator(recipe, 4))
+        model, _, see = learned(recipe, rest, vectors, 4, tuner)
+        held = see(held)
         around = places_around(held, vectors, recipe.fit.around, _generator(recipe, 5))
         bits, unseen = (
             np.stack([gained_bits(model, held, around, contrast, t, shown=shown) for t in TEMPERATURES])
@@ -166,13 +200,14 @@ def load_scenery_run(folder: Path) -> SceneryRun:
             np.load(folder / f"{name}.npy", allow_pickle=False) for name in _ARRAYS
         )
         ids = tuple(scores["concept_ids"])
-    except (OSError, ValueError, KeyError, OptionError) as error:
+        tail = _load_tail(folder, recipe)
+    except (OSError, ValueError, KeyError, RuntimeError, OptionError) as error:
         raise ArtifactError(
             f"{folder} holds no finished run of a scenery recipe ({error}). Train one into it first: "
             "whence train recipes/pocket.toml --out FOLDER"
         ) from error
     model = SceneryFit(mean, weights, general, float(scores["temperature"]))
-    return SceneryRun(recipe, model, PlaceVectors(ids, centre, factor), scores)
+    return SceneryRun(recipe, model, PlaceVectors(ids, centre, factor), scores, tail)
 
 
 def export_scenery(
@@ -198,6 +233,8 @@ def export_scenery(
 
     recipe, model, vectors = run.recipe, run.model, run.vectors
     tower = tower_of(recipe.image)
+    if run.tail is not None:
+        tower = put_back(tunable(tower, recipe.finetune.blocks), run.tail)
     example = torch.from_numpy(noise_pixels(tower.preprocessing))
     graph = half_stored(export_graph(tower, [example], ["pixels"], ["features"]))
     arrays = {
@@ -289,9 +326,25 @@ def _save(run: SceneryRun, folder: Path) -> None:
         _ARRAYS, (model.mean, model.weights, model.general, vectors.centre, vectors.factor), strict=True
     ):
         np.save(folder / f"{name}.npy", array)
+    if run.tail is not None:
+        np.savez(folder / _TAIL, **{name: value.numpy() for name, value in run.tail.state_dict().items()})
     (folder / _RECIPE).write_text(json.dumps(run.recipe.to_dict(), indent=1), encoding="utf-8")
     scores = {**run.scores, "concept_ids": list(vectors.ids)}
     (folder / _SCORES).write_text(json.dumps(scores, indent=1), encoding="utf-8")
+
+
+def _load_tail(folder: Path, recipe: SceneryRecipe) -> Tail | None:
+    if not recipe.finetune.blocks:
+        return None
+    tail = Tail(tunable(tower_of(recipe.image), recipe.finetune.blocks), recipe.finetune.blocks)
+    with np.load(folder / _TAIL, allow_pickle=False) as kept:
+        tail.load_state_dict({name: torch.from_numpy(kept[name]) for name in kept.files})
+    return tail.eval().requires_grad_(False)
+
+
+def _as_they_are(photographs: Photographs) -> Photographs:
+    """Photographs with the features of the network as it is."""
+    return photographs
 
 
 def _generator(recipe: SceneryRecipe, stream: int) -> np.random.Generator:
