@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import final
 
 import numpy as np
@@ -80,7 +79,8 @@ class Mosaic:
         self.rasters = tuple(rasters)
         self._name = name
         self._gsd = [raster.georeference.gsd_m_per_px for raster in self.rasters]
-        self._boxes = [_Box.of(raster.georeference) for raster in self.rasters]
+        boxes = [_box_of(raster.georeference) for raster in self.rasters]
+        self._north, self._south, self._west, self._span = np.array(boxes, np.float64).reshape(-1, 4).T
         groups: dict[object, int] = {}
         paths = [(raster.provenance.path, raster.georeference.crs) for raster in self.rasters]
         self._group = [groups.setdefault(key if key[0] else i, len(groups)) for i, key in enumerate(paths)]
@@ -126,8 +126,19 @@ class Mosaic:
         """Rasters whose bounds may touch a square around a point, the finest first."""
         return tuple(self._ordered(lat_deg, lon_deg, side_m, 0.0))
 
+    def _touched(self, lat_deg: float, lon_deg: float, side_m: float) -> Bool[np.ndarray, " n"]:
+        """Which rasters a square may touch; generous, so that a turned one is found too."""
+        reach = math.degrees(side_m * 0.75 / 6.35e6)
+        low, high = lat_deg - reach, lat_deg + reach
+        out = (low <= self._north) & (high >= self._south)
+        if high < 89.9 and low > -89.9:
+            wide = reach / math.cos(math.radians(max(abs(low), abs(high))))
+            along = np.mod(lon_deg + wide - self._west, 360.0) <= self._span + 2.0 * wide
+            out &= along | (self._span >= 359.9)
+        return np.asarray(out)
+
     def _ordered(self, lat_deg: float, lon_deg: float, side_m: float, gsd_m: float) -> Iterator[Raster]:
-        near = [i for i, box in enumerate(self._boxes) if box.touches(lat_deg, lon_deg, side_m)]
+        near = np.flatnonzero(self._touched(lat_deg, lon_deg, side_m)).tolist()
 
         def rank(i: int) -> tuple[float, int, int, float]:
             own = self._gsd[i]
@@ -175,41 +186,22 @@ def _over(
 # ------------------------------------------------------------------------------------------- where pixels come from
 
 
-@dataclass(frozen=True, slots=True)
-class _Box:
-    """Bounds of a raster, for a quick look whether a patch may touch it."""
-
-    north: float
-    south: float
-    west: float
-    span: float
-
-    @staticmethod
-    def of(georeference: GeoReference) -> _Box:
-        a, b, c, _, _, _ = georeference.affine
-        if georeference.crs == GEOGRAPHIC and b == 0.0:  # bounds_of would take the shorter way around the Earth
-            _, lat = georeference.to_plane([0.0, 0.0], [0.0, georeference.height_px])
-            east = c + a * georeference.width_px
-            return _Box(float(lat.max()), float(lat.min()), min(c, east), abs(east - c))
-        if georeference.crs == WEB_MERCATOR and b == 0.0:
-            lat, _ = georeference.to_lat_lon([0.0, 0.0], [0.0, georeference.height_px])
-            degrees = 180.0 / MERCATOR_HALF_SIDE_M
-            return _Box(float(lat.max()), float(lat.min()), c * degrees, a * georeference.width_px * degrees)
-        lat, lon = georeference.outline(16)
-        if not (np.isfinite(lat).all() and np.isfinite(lon).all()):
-            return _Box(90.0, -90.0, -180.0, 360.0)
-        bounds = georeference.bounds
-        return _Box(bounds.north, bounds.south, bounds.west, (bounds.east - bounds.west) % 360.0)
-
-    def touches(self, lat_deg: float, lon_deg: float, side_m: float) -> bool:
-        reach = math.degrees(side_m * 0.75 / 6.35e6)
-        low, high = lat_deg - reach, lat_deg + reach
-        if low > self.north or high < self.south:
-            return False
-        if high >= 89.9 or low <= -89.9 or self.span >= 359.9:
-            return True
-        wide = reach / math.cos(math.radians(max(abs(low), abs(high))))
-        return (lon_deg + wide - self.west) % 360.0 <= self.span + 2.0 * wide
+def _box_of(georeference: GeoReference) -> tuple[float, float, float, float]:
+    """North, south, west and width in degrees, for a quick look whether a patch may touch a raster."""
+    a, b, c, _, _, _ = georeference.affine
+    if georeference.crs == GEOGRAPHIC and b == 0.0:  # bounds_of would take the shorter way around the Earth
+        _, lat = georeference.to_plane([0.0, 0.0], [0.0, georeference.height_px])
+        east = c + a * georeference.width_px
+        return float(lat.max()), float(lat.min()), min(c, east), abs(east - c)
+    if georeference.crs == WEB_MERCATOR and b == 0.0:
+        lat, _ = georeference.to_lat_lon([0.0, 0.0], [0.0, georeference.height_px])
+        degrees = 180.0 / MERCATOR_HALF_SIDE_M
+        return float(lat.max()), float(lat.min()), c * degrees, a * georeference.width_px * degrees
+    lat, lon = georeference.outline(16)
+    if not (np.isfinite(lat).all() and np.isfinite(lon).all()):
+        return 90.0, -90.0, -180.0, 360.0
+    bounds = georeference.bounds
+    return bounds.north, bounds.south, bounds.west, (bounds.east - bounds.west) % 360.0
 
 
 def _positions(
