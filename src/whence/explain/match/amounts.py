@@ -49,7 +49,9 @@ def log_odds(value: float) -> str:
 
 def probability(value: float) -> str:
     """A probability, never rounded to certainty."""
-    if 0.0 < value < 0.001:
+    if value == 0.0:
+        return "0 %"
+    if value < 0.001:
         return "< 0.1 %"
     if 0.999 < value < 1.0:
         return "> 99.9 %"

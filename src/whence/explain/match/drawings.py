@@ -17,6 +17,7 @@ _LONGEST_PX = 1000
 _OTHERS_SHOWN = 80
 _MARGIN = 0.12
 _GAP = 14.0
+_BEYOND = (16, 24, 31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ def _name(text: str, pane: Pane) -> str:
 
 def _regions(explanation: MatchExplanation, panes: tuple[Pane, Pane]) -> str:
     """Regions of every claim, those of a claim on both sides in one link; equal regions share a tag."""
+    match = explanation.match
     tags: dict[tuple[object, ...], list[int]] = {}
     for number, claim in enumerate(explanation.claims, start=1):
         for region in claim.regions:
@@ -109,15 +111,18 @@ def _regions(explanation: MatchExplanation, panes: tuple[Pane, Pane]) -> str:
     taken: list[tuple[float, float]] = []
     out = []
     for number, claim in enumerate(explanation.claims, start=1):
-        shapes = []
+        shapes, tagged = [], set[str]()
         for region in claim.regions:
             pane = panes[region.side == "reference"]
             line = [pane.at(x, y) for x, y in region.polygon_px]
             points = " ".join(f"{x:.1f},{y:.1f}" for x, y in line)
             shapes.append(f'<polygon class="halo" points="{points}"/><polygon class="area" points="{points}"/>')
             sharing = tags[region.side, region.polygon_px]
-            if sharing[0] == number:
-                shapes.append(_tag(line, sharing, taken))
+            first = not any(region.side == side for side in tagged)
+            tagged.add(region.side)
+            if first and sharing[0] == number:
+                side = match.reference if region.side == "reference" else match.query
+                shapes.append(_tag(line, sharing, taken, _frame_of(pane, side.pixels.shape)))
         if shapes:
             label = escape(f"{number}. {claim.kind}: {claim.verdict}")
             out.append(
@@ -127,11 +132,24 @@ def _regions(explanation: MatchExplanation, panes: tuple[Pane, Pane]) -> str:
     return f'<g class="regions">{"".join(out)}</g>'
 
 
-def _tag(line: list[tuple[float, float]], numbers: list[int], taken: list[tuple[float, float]]) -> str:
-    """A numbered plate near the top of a region, moved down where another one is."""
-    x, y = min(line, key=lambda point: (point[1], point[0]))
-    while any(abs(x - a) < 34 and abs(y - b) < 19 for a, b in taken):
-        y += 19
+def _frame_of(pane: Pane, shape: tuple[int, ...]) -> tuple[float, float, float, float]:
+    """Edges of a picture in the drawing: left, top, right, bottom."""
+    return (pane.x, pane.y, *pane.at(float(shape[1]), float(shape[0])))
+
+
+def _tag(
+    line: list[tuple[float, float]],
+    numbers: list[int],
+    taken: list[tuple[float, float]],
+    frame: tuple[float, float, float, float],
+) -> str:
+    """A numbered plate on a corner of a region, inside the picture, where no other one is if there is such a corner."""
+    inside = [
+        (min(max(x, frame[0] + 20), frame[2] - 20), min(max(y, frame[1] + 11), frame[3] - 11))
+        for x, y in sorted(line, key=lambda point: (point[1], point[0]))
+    ]
+    free = [p for p in inside if all(abs(p[0] - a) >= 32 or abs(p[1] - b) >= 19 for a, b in taken)]
+    x, y = (free or inside)[0]
     taken.append((x, y))
     text = ", ".join(str(n) for n in numbers) if len(numbers) < 3 else f"{numbers[0]}–{numbers[-1]}"
     width = 8.5 * len(text) + 9
@@ -160,7 +178,7 @@ def overlay_drawing(match: Match) -> str:
     matrix = np.linalg.inv(half) @ place @ transform @ half
     laid = cv2.warpPerspective(match.query.pixels, matrix, size, flags=cv2.INTER_AREA)
     under = np.linalg.inv(half) @ place @ half
-    ground = cv2.warpPerspective(match.reference.pixels, under, size, flags=cv2.INTER_LINEAR)
+    ground = cv2.warpPerspective(match.reference.pixels, under, size, flags=cv2.INTER_LINEAR, borderValue=_BEYOND)
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in project(place, outline))
     return _overlay_svg(jpeg_uri(ground, _LONGEST_PX), jpeg_uri(laid, _LONGEST_PX), size, points)
 
@@ -181,12 +199,13 @@ def _overlay_svg(ground: str, laid: str, size: tuple[int, int], points: str) -> 
 
 
 def _around(outline: Float[np.ndarray, "4 2"], shape: tuple[int, ...]) -> tuple[float, float, float, float]:
-    """The part of the reference around an outline, with a margin: left, top, right, bottom."""
+    """What to show around an outline, with a margin, also beyond the reference: left, top, right, bottom."""
     low, high = outline.min(axis=0), outline.max(axis=0)
     margin = _MARGIN * float((high - low).max())
+    beyond = float(max(shape[:2]))
     return (
-        max(0.0, float(low[0]) - margin),
-        max(0.0, float(low[1]) - margin),
-        min(float(shape[1]), float(high[0]) + margin),
-        min(float(shape[0]), float(high[1]) + margin),
+        max(-beyond, float(low[0]) - margin),
+        max(-beyond, float(low[1]) - margin),
+        min(shape[1] + beyond, float(high[0]) + margin),
+        min(shape[0] + beyond, float(high[1]) + margin),
     )

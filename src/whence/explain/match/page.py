@@ -173,11 +173,8 @@ def _coordinates(match: Match) -> str:
 
 
 def _notices(match: Match) -> str:
-    head = "Why not" if not match.accepted else "Why"
-    kind = "strong" if not match.accepted else "info"
-    reasons = "".join(
-        f'<p class="notice {kind}"><b>{head}.</b> {escape(wording.one_line(text, 600))}</p>' for text in match.reasons
-    )
+    said = " ".join(wording.one_line(text, 600) for text in match.reasons)
+    reasons = f'<p class="notice {"info" if match.accepted else "strong"}">{escape(said)}</p>' if said else ""
     warnings = "".join(
         f'<p class="notice warn"><b>About the file.</b> {escape(wording.one_line(text, 600))}</p>'
         for text in match.query.warnings

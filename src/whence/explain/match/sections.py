@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from html import escape
 
 from whence.core.version import __version__
@@ -16,6 +17,7 @@ from whence.explain.match.words import catalogue, languages
 
 _SIGNS = {"agrees": "✓", "contradicts": "✗", "unclear": "·"}
 _RULED_OUT = -500.0
+_UNIT = re.compile(r"(?<=.)_(?:m_per_px|px|deg|m)$")
 
 
 def badge(ident: str) -> str:
@@ -99,10 +101,7 @@ def claims_section(explanation: MatchExplanation) -> str:
 
 
 def _row(number: int, claim: MatchClaim, longest: float) -> str:
-    values = ", ".join(
-        f"{name.replace('_', ' ').removesuffix(' deg').removesuffix(' px').removesuffix(' m')}&nbsp;<b>{text}</b>"
-        for name, text in ((escape(n), _shown(n, v)) for n, v in claim.values.items())
-    )
+    values = ", ".join(f"{escape(_named(name))}&nbsp;<b>{_shown(name, v)}</b>" for name, v in claim.values.items())
     counted = claim.log_odds != 0.0
     return (
         f'<tr id="claim-{number}" data-claim="{number}"><th scope="row">{badge(f"c{number}")} {escape(claim.kind)}'
@@ -111,6 +110,11 @@ def _row(number: int, claim: MatchClaim, longest: float) -> str:
         f'<td class="chart">{_bar(claim.log_odds, longest) if counted else ""}</td>'
         f'<td class="num strong">{escape(log_odds(claim.log_odds)) if counted else "–"}</td></tr>'
     )
+
+
+def _named(value: str) -> str:
+    """Name of a value without its unit, which stands with the number."""
+    return _UNIT.sub("", value).replace("_", " ")
 
 
 def _shown(name: str, value: float | str) -> str:
