@@ -15,5 +15,5 @@ def local_encoders() -> Registry[LocalEncoder]:
         package="whence.encode.local",
         base=LocalEncoder,  # type: ignore[type-abstract]
         kind="local encoder",
-        not_components=frozenset({"types", "picking", "deformable"}),
+        not_components=frozenset({"types", "picking"}),
     )

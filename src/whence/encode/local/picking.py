@@ -80,6 +80,22 @@ def sampled(
     return found
 
 
+def windows(length: int, side: int, overlap: int) -> list[tuple[int, tuple[float, float]]]:
+    """First pixels of windows that cover one side of a picture, each with the interval of points that are its own.
+
+    Args:
+        length: of the picture's side.
+        side: of a window.
+        overlap: of two windows at least; each keeps its points as far as the middle of it.
+    """
+    if length <= side:
+        return [(0, (-np.inf, np.inf))]
+    count = -(-(length - overlap) // (side - overlap))
+    starts = np.linspace(0, length - side, count).round().astype(int)
+    cuts = [-np.inf, *((starts[1:] + starts[:-1] + side) / 2), np.inf]
+    return [(int(start), (float(a), float(b))) for start, a, b in zip(starts, cuts[:-1], cuts[1:], strict=True)]
+
+
 def unit(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     """Vectors of length one, float32."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, UInt8
 
 from whence.core.errors import ArtifactError, OptionError
 from whence.encode.card import ModelCard
-from whence.encode.local.picking import filled, peaks, refined, sampled, unit, within
+from whence.encode.local.picking import filled, peaks, refined, sampled, unit, windows, within
 from whence.encode.local.types import LocalEncoder, LocalFeatures
 from whence.encode.onnx_session import open_graph
 from whence.encode.user_files import Asset, check_hash, user_file
@@ -89,8 +89,8 @@ class Xfeat(LocalEncoder):
         picture = filled(pixels, valid)
         parts = [
             self._window(picture, x, y, across, down)
-            for y, down in _windows(height)
-            for x, across in _windows(width)
+            for y, down in windows(height, _SIDE, _OVERLAP)
+            for x, across in windows(width, _SIDE, _OVERLAP)
             if valid is None or valid[y : y + _SIDE, x : x + _SIDE].any()
         ]
         empty = (np.zeros((0, 2)), np.zeros((0, _DIM), np.float32), np.zeros(0))
@@ -157,13 +157,3 @@ def _heat(logits: Float[np.ndarray, "65 h w"]) -> Float[np.ndarray, "height widt
     _, h, w = share.shape
     found = share.reshape(_CELL, _CELL, h, w).transpose(2, 0, 3, 1).reshape(h * _CELL, w * _CELL)
     return np.ascontiguousarray(found, np.float32)
-
-
-def _windows(length: int) -> list[tuple[int, tuple[float, float]]]:
-    """First pixels of windows along one side, each with the interval of points that are its own."""
-    if length <= _SIDE:
-        return [(0, (-np.inf, np.inf))]
-    count = -(-(length - _OVERLAP) // (_SIDE - _OVERLAP))
-    starts = np.linspace(0, length - _SIDE, count).round().astype(int)
-    cuts = [-np.inf, *((starts[1:] + starts[:-1] + _SIDE) / 2), np.inf]
-    return [(int(start), (float(a), float(b))) for start, a, b in zip(starts, cuts[:-1], cuts[1:], strict=True)]
