@@ -23,6 +23,9 @@ from whence.estimate.estimate import Config as EstimateConfig
 from whence.evidence.prior import Config as PriorConfig
 from whence.evidence.run import sources
 from whence.pipeline import Options, config_of
+from whence.train.crossview.data import crossview_data
+from whence.train.crossview.recipe import SECTIONS as CROSSVIEW_SECTIONS
+from whence.train.crossview.recipe import Phase
 from whence.train.data import data_kinds
 from whence.train.heads import Config as HeadConfig
 from whence.train.recipe import RECIPE_SCHEMA, Augment, Concepts, Loss, Optimiser
@@ -62,6 +65,12 @@ _SCENERY = (
     'Recipes with `kind = "scenery"` at the top, such as `recipes/pocket.toml`, train models of '
     "[scenery](pocket.md). `name`, `summary`, `seed` and `schema` are as above; `[image]` takes an image encoder, its "
     "settings, and `labels`, a file with the names of its classes, one a line.\n"
+)
+_CROSSVIEW = (
+    'Recipes with `kind = "crossview"` at the top, such as `recipes/gleam_chips.toml`, train towers for '
+    "[cross-view matching](crossview-training.md). `name`, `summary`, `seed` and `schema` are as above; `[tower]` takes "
+    "`chipnet` or `mobilenet_v2` and its settings, `[augment]` and `[optimiser]` are as above, and there are one to "
+    "four phases, `[phase_1]` first.\n"
 )
 _TEXTS = (
     "Fields of their `Config`, in Python ([Image and text encoders](image-encoders.md)); `concepts.text_encoder` of a "
@@ -160,6 +169,13 @@ def _recipe_parts() -> list[str]:
     parts += ["## Scenery recipes\n", _SCENERY]
     for name, config in SCENERY_SECTIONS.items():
         parts += [f"### [{name}] of scenery\n", _table("setting", settings(config), f"{name}.")]
+    parts += ["## Cross-view recipes\n", _CROSSVIEW]
+    for name in crossview_data().names():
+        config = crossview_data().load(name).CONFIG
+        parts += [f'### [data] kind = "{name}"\n', _table("setting", settings(config), "data.")]
+    for name in ("family", "loss", "batches"):
+        parts += [f"### [{name}] of cross-view\n", _table("setting", settings(CROSSVIEW_SECTIONS[name]), f"{name}.")]
+    parts += ["### [phase_1]\n", _table("setting", settings(Phase), "phase_1.")]
     parts += ["## Text encoders\n", _TEXTS]
     for name in text_encoders().names():
         parts += [f"### {name}\n", _table("setting", settings(text_encoders().load(name).CONFIG), "")]

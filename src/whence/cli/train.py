@@ -33,12 +33,16 @@ def train(recipe: Path, folder: Path, changes: tuple[str, ...], as_json: bool) -
     for package in ("torch", "accelerate", "safetensors", "tensorboard"):
         optional_import(package, extra="train", purpose="train models")
     from whence.cli.progress import StepBar
+    from whence.train.crossview.recipe import is_crossview
     from whence.train.recipe import load_recipe
     from whence.train.run import train_recipe
     from whence.train.scenery.recipe import is_scenery
 
     if is_scenery(recipe):
         _train_scenery(recipe, folder, _changes(changes), as_json)
+        return
+    if is_crossview(recipe):
+        _train_crossview(recipe, folder, _changes(changes), as_json)
         return
     parsed = load_recipe(recipe, _changes(changes))
     with StepBar("training") as bar:
@@ -86,6 +90,34 @@ def _train_scenery(recipe: Path, folder: Path, changes: dict[str, str], as_json:
     )
 
 
+def _train_crossview(recipe: Path, folder: Path, changes: dict[str, str], as_json: bool) -> None:
+    from whence.cli.progress import StepBar
+    from whence.train.crossview.recipe import load_crossview_recipe
+    from whence.train.crossview.run import train_crossview
+
+    with StepBar("training") as bar:
+        scores = train_crossview(load_crossview_recipe(recipe, changes), folder, bar.report).scores
+    if os.environ.get("RANK", "0") != "0":
+        return
+    if as_json:
+        write_json(dict(scores))
+        return
+    last = scores["phases"][max(scores["phases"])]["test"]
+    write_facts(
+        [
+            ("run", str(folder)),
+            *(
+                (
+                    pair,
+                    f"R@1 {found['r1']:.1f} %, R@5 {found['r5']:.1f} %; {found['queries']:,} in {found['gallery']:,}",
+                )
+                for pair, found in last.items()
+            ),
+            ("training", f"{scores['training_s']:.0f} s, {scores['steps']:,} steps"),
+        ]
+    )
+
+
 _SHARES = tuple((f"{km} km", f"within_{km}_km") for km in (25, 200, 750, 2500))
 
 
@@ -111,6 +143,7 @@ def export(run: Path, bundle: Path, int8: bool, calibration: Path | None, overwr
         raise click.UsageError(f"{bundle} is there already: give another folder, or --overwrite to replace it.")
     for package in ("torch", "onnx", "onnxscript"):
         optional_import(package, extra="train", purpose="export models")
+    from whence.train.crossview.run import export_crossview, is_crossview_run, load_crossview_run
     from whence.train.run import export_run
     from whence.train.scenery.run import export_scenery, is_scenery_run, load_scenery_run
 
@@ -121,6 +154,10 @@ def export(run: Path, bundle: Path, int8: bool, calibration: Path | None, overwr
 
         carried = Calibration.load(calibration).to_dict() if calibration else None
         made = export_scenery(load_scenery_run(run), bundle, calibration=carried, overwrite=overwrite)
+    elif is_crossview_run(run) and not calibration:
+        if int8:
+            raise click.UsageError("A cross-view model is exported as it was trained: leave out --int8.")
+        made = export_crossview(load_crossview_run(run), bundle, overwrite=overwrite)
     elif calibration:
         raise click.UsageError("Only scenery models carry a calibration: leave out --calibration.")
     else:

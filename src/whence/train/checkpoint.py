@@ -6,7 +6,7 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -14,13 +14,19 @@ from torch import Tensor
 
 from whence.core.config import fingerprint
 from whence.core.errors import ArtifactError
-from whence.train.recipe import Recipe
 
 if TYPE_CHECKING:
     from whence.train.loop import Trainer
 
 FILE = "checkpoint.safetensors"
 CHECKPOINT_SCHEMA = 1
+
+
+class Described(Protocol):
+    """A recipe of any kind."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values."""
 
 
 @dataclass(frozen=True)
@@ -51,22 +57,28 @@ class Checkpoint:
         if run.memory is not None:
             tensors["memory"] = run.memory
         progress = {"step": run.step, "best": run.best, "since_best": run.since_best, "history": run.history}
-        return cls(fingerprint(run.recipe.to_dict()), progress, tensors)
+        return cls.made(run.recipe, progress, tensors)
 
     def restore(self, run: Trainer) -> None:
         """Give a new run this state."""
-        run.model.load_state_dict(self._under("model."))
-        run.average = self._under("average.") or run.average
-        run.best_state = self._under("best.") or None
+        run.model.load_state_dict(self.under("model."))
+        run.average = self.under("average.") or run.average
+        run.best_state = self.under("best.") or None
         for index, parameter in enumerate(_parameters(run)):
-            state = self._under(f"optimiser.{index}.")
+            state = self.under(f"optimiser.{index}.")
             if state:
                 run.optimiser.state[parameter] = state
         run.queue, run.memory = self.tensors["queue"], self.tensors.get("memory")
         run.step, run.best = self.progress["step"], self.progress["best"]
         run.since_best, run.history = self.progress["since_best"], self.progress["history"]
 
-    def _under(self, prefix: str) -> dict[str, Tensor]:
+    @classmethod
+    def made(cls, recipe: Described, progress: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
+        """A checkpoint of any recipe's run."""
+        return cls(fingerprint(recipe.to_dict()), progress, tensors)
+
+    def under(self, prefix: str) -> dict[str, Tensor]:
+        """Tensors of a prefix, under the rest of their names."""
         return {name.removeprefix(prefix): t for name, t in self.tensors.items() if name.startswith(prefix)}
 
 
@@ -88,7 +100,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     temporary.replace(folder / FILE)
 
 
-def read_checkpoint(folder: Path, recipe: Recipe) -> Checkpoint | None:
+def read_checkpoint(folder: Path, recipe: Described) -> Checkpoint | None:
     """Read the checkpoint of a folder; ``None`` if there is none.
 
     Raises:
@@ -113,7 +125,7 @@ def read_checkpoint(folder: Path, recipe: Recipe) -> Checkpoint | None:
     return Checkpoint(metadata["recipe"], json.loads(metadata["progress"]), tensors)
 
 
-def load_weights(folder: Path, recipe: Recipe) -> dict[str, Tensor]:
+def load_weights(folder: Path, recipe: Described) -> dict[str, Tensor]:
     """Weights of the model in a folder's checkpoint.
 
     Raises:

@@ -22,6 +22,33 @@ def generator_of(seed: int, step: int, stream: int = 0) -> torch.Generator:
 
 
 @final
+class PixelFeed:
+    """Makes 8-bit pictures a network's input, changed at random while training.
+
+    Args:
+        preprocessing: of the network; pictures come in its size.
+        augment: how they are changed; ``None`` leaves them.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, augment: Augment | None = None) -> None:
+        self.augment = augment
+        p = preprocessing
+        self._mean = torch.tensor([p.mean_r, p.mean_g, p.mean_b])[:, None, None] * 255
+        self._factor = 1 / (torch.tensor([p.deviation_r, p.deviation_g, p.deviation_b])[:, None, None] * 255)
+
+    def __call__(self, inputs: Tensor, generator: torch.Generator | None = None) -> Float[Tensor, "n 3 h w"]:
+        """Preprocess ``n × h × w × 3`` pictures; augmented if a generator is given."""
+        x = inputs.permute(0, 3, 1, 2).float()
+        if self.augment is not None and generator is not None:
+            x = _shifted(x, self.augment.shift_px, generator)
+            x = _recoloured(x, self.augment, generator)
+        x = (x - self._mean) * self._factor
+        if self.augment is not None and generator is not None and self.augment.noise:
+            x = x + self.augment.noise * torch.randn(x.shape, generator=generator)
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+@final
 class Feed:
     """Serves batches of a part.
 
@@ -34,12 +61,7 @@ class Feed:
     def __init__(self, part: Part, preprocessing: Preprocessing | None, augment: Augment | None = None) -> None:
         self.inputs = torch.from_numpy(part.inputs)
         self.lat_lon_deg = torch.from_numpy(part.lat_lon_deg).float()
-        self.augment = augment
-        self.preprocessing = preprocessing
-        if preprocessing is not None:
-            p = preprocessing
-            self._mean = torch.tensor([p.mean_r, p.mean_g, p.mean_b])[:, None, None] * 255
-            self._factor = 1 / (torch.tensor([p.deviation_r, p.deviation_g, p.deviation_b])[:, None, None] * 255)
+        self._pixels = PixelFeed(preprocessing, augment) if preprocessing is not None else None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -57,16 +79,9 @@ class Feed:
     def batch(self, rows: Tensor, generator: torch.Generator | None = None) -> Float[Tensor, " n *rest"]:
         """Inputs of some rows; augmented if a generator is given."""
         inputs = self.inputs[rows]
-        if inputs.dtype != torch.uint8:
+        if inputs.dtype != torch.uint8 or self._pixels is None:
             return inputs.float()
-        x = inputs.permute(0, 3, 1, 2).float()
-        if self.augment is not None and generator is not None:
-            x = _shifted(x, self.augment.shift_px, generator)
-            x = _recoloured(x, self.augment, generator)
-        x = (x - self._mean) * self._factor
-        if self.augment is not None and generator is not None and self.augment.noise:
-            x = x + self.augment.noise * torch.randn(x.shape, generator=generator)
-        return x.contiguous(memory_format=torch.channels_last)
+        return self._pixels(inputs, generator)
 
 
 def _shifted(x: Tensor, most: int, generator: torch.Generator) -> Tensor:

@@ -260,9 +260,9 @@ def parse_recipe(
         name=name,
         summary=str(table.get("summary", "")),
         seed=whole(table.get("seed", 0), source),
-        data=_component(table, "data", "kind", source),
-        image=_component(table, "image", "encoder", source),
-        location=_component(table, "location", "encoder", source),
+        data=component_of(table, "data", "kind", source),
+        image=component_of(table, "image", "encoder", source),
+        location=component_of(table, "location", "encoder", source),
         concepts=build(Concepts, _section(table, "concepts", source), owner="concepts"),
         loss=build(Loss, _section(table, "loss", source), owner="loss"),
         augment=build(Augment, _section(table, "augment", source), owner="augment"),
@@ -289,7 +289,12 @@ def _section(table: Mapping[str, Any], name: str, source: str) -> dict[str, Any]
     return section
 
 
-def _component(table: Mapping[str, Any], name: str, key: str, source: str) -> Component:
+def component_of(table: Mapping[str, Any], name: str, key: str, source: str) -> Component:
+    """A section that names a component and holds its settings.
+
+    Raises:
+        OptionError: no section, or it names none.
+    """
     section = dict(_section(table, name, source))
     chosen = section.pop(key, None)
     if not isinstance(chosen, str):

@@ -46,6 +46,17 @@ class _Block(nn.Module):
 
 
 @final
+class WithContrast(nn.Module):
+    """Sets beside a picture the picture less its mean over its deviation: six channels."""
+
+    def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n 6 height width"]:
+        """Join both."""
+        contrast = pixels - pixels.mean(dim=(2, 3), keepdim=True)
+        contrast = contrast * (contrast.square().mean(dim=(1, 2, 3), keepdim=True) + 1e-3).rsqrt()
+        return torch.cat([pixels, contrast], dim=1)
+
+
+@final
 class ChipNet(ImageEncoder):
     """Patches of 4 × 4 pixels, three stages of residual blocks, all positions of the last joined by one linear layer.
 
@@ -73,6 +84,7 @@ class ChipNet(ImageEncoder):
             crop_px=config.side_px, resize_px=config.side_px, resize="squash", filter="bilinear",
             mean_r=0.3, mean_g=0.3, mean_b=0.25, deviation_r=0.25, deviation_g=0.25, deviation_b=0.25,
         )  # fmt: skip
+        self.with_contrast = WithContrast()
         width = config.width
         stages: list[nn.Module] = [nn.Conv2d(6, width, 4, stride=4, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
         for stage in range(3):
@@ -99,9 +111,7 @@ class ChipNet(ImageEncoder):
 
     def forward(self, pixels: Float[Tensor, "n 3 height width"]) -> Float[Tensor, "n dim"]:
         """Embed preprocessed pictures."""
-        contrast = pixels - pixels.mean(dim=(2, 3), keepdim=True)
-        contrast = contrast * (contrast.square().mean(dim=(1, 2, 3), keepdim=True) + 1e-3).rsqrt()
-        x = self.stages(torch.cat([pixels, contrast], dim=1))
+        x = self.stages(self.with_contrast(pixels))
         return self.head(self.dropout(x.flatten(1)))
 
     @classmethod

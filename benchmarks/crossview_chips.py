@@ -1,0 +1,232 @@
+"""World chips across kinds: the two-phase recipe on unseen blocks, batches compared, steps a second.
+
+    python benchmarks/crossview_chips.py run --data DATA --out runs/gleam
+    python benchmarks/crossview_chips.py run --data DATA --out runs/gleam --arm hard --draws 0
+    python benchmarks/crossview_chips.py speed --data DATA --out runs/gleam
+    python benchmarks/crossview_chips.py table --out runs/gleam
+
+DATA is a folder with ``bluemarble.jpg``, ``relief.jpg`` and, if the map is to have lakes, ``landmask_1p25min.npz``. A
+draw is a seed: places, blocks and weights are all drawn by it. Settings were chosen on the validation blocks of draw 0.
+Each draw is its own process with one thread; what is stated of time is the time of the processor, so that a busy
+machine does not matter. Stopped, the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "gleam_chips.toml"
+ARMS: dict[str, dict[str, str]] = {
+    "main": {},
+    "hard": {"batches.hard_share": "0.75"},
+    "hard late": {"batches.hard_share": "0.5", "batches.group": "8", "batches.hard_after": "3.2"},
+    "buffer": {"data.buffer_km": "334"},
+    "frozen": {"phase_2.shared_rate": "0"},
+}
+"""Changes of the recipe: batches of near places from the start or late, a buffer around unseen blocks, phase 2 with
+what satellite uses kept as it is."""
+
+PAIRS = ("relief→satellite", "map→satellite", "relief→map", "satellite→relief", "satellite→map", "map→relief")
+
+
+def sources(data: Path) -> dict[str, str]:
+    """Settings of the recipe that name files."""
+    water = data / "landmask_1p25min.npz"
+    found = {"data.satellite": str(data / "bluemarble.jpg"), "data.relief": str(data / "relief.jpg")}
+    return found | ({"data.water": str(water)} if water.is_file() else {})
+
+
+def one_run(data: Path, draw: int, arm: str, folder: Path, changes: dict[str, str]) -> None:
+    """Train one arm on one draw and write what was measured."""
+    import torch
+
+    torch.set_num_threads(1)
+    from whence.train.crossview.recipe import load_crossview_recipe
+    from whence.train.crossview.run import train_crossview
+
+    own = {**sources(data), "seed": str(draw), **ARMS[arm], **changes}
+    run = train_crossview(load_crossview_recipe(RECIPE, own), folder, said)
+    measured = {"arm": arm, "draw": draw, "changes": changes, "date": datetime.now(UTC).strftime("%Y-%m-%d")}
+    measured |= {"machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread", "scores": dict(run.scores)}
+    (folder / "measured.json").write_text(json.dumps(measured, ensure_ascii=False), encoding="utf-8")
+
+
+def said(done: int, total: int, text: str) -> None:
+    """Say how far it is."""
+    print(f"{done}/{total} {text}", flush=True)
+
+
+# -------------------------------------------------------------------------------------------------- speed
+
+
+def speed(data: Path, out: Path, steps: int, precision: str) -> None:
+    """Steps a second of the recipe's loop and of a plain one with the same network and batches."""
+    import torch
+
+    torch.set_num_threads(1)
+    from whence.train.crossview.loop import CrossViewTrainer
+    from whence.train.crossview.recipe import load_crossview_recipe
+    from whence.train.crossview.run import load_crossview_data
+
+    few = {"data.count": "2400", "data.more": "0", "phase_1.share": "0.0001", "optimiser.precision": precision}
+    recipe = load_crossview_recipe(RECIPE, {**sources(data), **few, "data.cache": str(out / "cache")})
+    parts = load_crossview_data(recipe)
+    trainer = CrossViewTrainer(recipe, parts)
+    trainer.take_step()
+    trainer.end_phase()
+    ours = [timed(trainer.take_step) for _ in range(steps)]
+    plain = PlainLoop(recipe, parts)
+    theirs = [timed(plain.step) for _ in range(steps)]
+    found = {
+        "batch": recipe.optimiser.batch,
+        "kinds": 3,
+        "precision": precision,
+        "cpu_s_a_step": round(float(np.median(ours)), 3),
+        "plain_cpu_s_a_step": round(float(np.median(theirs)), 3),
+        "times_as_fast": round(float(np.median(theirs) / np.median(ours)), 2),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / f"speed_{precision}.json").write_text(json.dumps(found), encoding="utf-8")
+    print(json.dumps(found))
+
+
+def timed(call: Any) -> float:
+    """Seconds of the processor that a call takes."""
+    before = time.process_time()
+    call()
+    return time.process_time() - before
+
+
+class PlainLoop:
+    """What one writes first: every picture decoded from its JPEG at every step, one forward pass a kind, float32."""
+
+    def __init__(self, recipe: Any, parts: Any) -> None:
+        import torch
+        from PIL import Image
+
+        from whence.train.crossview.model import build_net
+
+        self.recipe, self.parts = recipe, parts
+        self.net = build_net(recipe).train()
+        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, foreach=False)
+        self.files: dict[str, list[bytes]] = {}
+        for name, pictures in parts.train.pictures.items():
+            self.files[name] = []
+            for pixels in pictures.pixels:
+                buffer = io.BytesIO()
+                Image.fromarray(pixels).save(buffer, "JPEG", quality=95)
+                self.files[name].append(buffer.getvalue())
+        self.rng = np.random.default_rng(0)
+
+    def step(self) -> None:
+        """Take one step."""
+        import torch
+        from PIL import Image
+
+        from whence.train.crossview.losses import symmetric_contrast
+
+        rows = self.rng.choice(len(self.parts.train), self.recipe.optimiser.batch, replace=False)
+        side, vectors = self.net.preprocessing.crop_px, {}
+        for name in self.files:
+            one_by_one = []
+            for row in rows:
+                pixels = np.asarray(Image.open(io.BytesIO(self.files[name][row])).convert("RGB"))
+                top = (pixels.shape[0] - side) // 2
+                one_by_one.append(self.net.preprocessing.normalise(pixels[None, top : top + side, top : top + side])[0])
+            vectors[name] = self.net({name: torch.from_numpy(np.stack(one_by_one))})[name]
+        own = torch.arange(len(rows))
+        losses = [
+            symmetric_contrast(vectors[name], vectors["satellite"], own, self.net.scale) for name in ("relief", "map")
+        ]
+        self.optimiser.zero_grad()
+        torch.stack(losses).sum().backward()
+        self.optimiser.step()
+
+
+# -------------------------------------------------------------------------------------------------- tables
+
+
+def table(out: Path) -> str:
+    """Everything measured so far."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(out.glob("*/measured.json"))]
+    lines = ["| arm | draw | part | phase | pair | queries in gallery | R@1 (95 %) | R@5 | R@1 % |", "|" + "---|" * 9]
+    for item in found:
+        for phase, held in item["scores"]["phases"].items():
+            for part in ("validation", "test"):
+                for pair in PAIRS:
+                    if pair in held[part]:
+                        lines.append(row(item, phase, part, pair, held[part][pair]))
+    lines += ["", "| arm | draw | training places | cutting, processor s | training, processor s | steps |"]
+    lines.append("|" + "---|" * 6)
+    for item in found:
+        s = item["scores"]
+        lines.append(
+            f"| {item['arm']} | {item['draw']} | {s['data']['train_places']:,} | {s['data_cpu_s']:.0f} | "
+            f"{s['training_cpu_s']:.0f} | {s['steps']:,} |"
+        )
+    lines += [path.read_text(encoding="utf-8") for path in sorted(out.glob("speed_*.json"))]
+    return "\n".join(lines)
+
+
+def row(item: dict[str, Any], phase: str, part: str, pair: str, found: dict[str, Any]) -> str:
+    """One line of the table; Wilson's interval."""
+    n, p, z = found["queries"], found["r1"] / 100, 1.96
+    middle, half = p + z * z / (2 * n), z * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    low, high = (100 * (middle + sign * half) / (1 + z * z / n) for sign in (-1, 1))
+    return (
+        f"| {item['arm']} | {item['draw']} | {part} | {phase[-1]} | {pair} | {n:,} in {found['gallery']:,} | "
+        f"{found['r1']:.1f} ({low:.1f}–{high:.1f}) | {found['r5']:.1f} | {found['r1_percent']:.1f} |"
+    )
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("run", "one", "speed", "table"))
+    parser.add_argument("--data", type=Path, help="folder of the rasters")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--arm", choices=tuple(ARMS), default="main")
+    parser.add_argument("--draws", default="0,1,2")
+    parser.add_argument("--at-once", type=int, default=1, help="draws that are trained at the same time")
+    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="SECTION.KEY=VALUE")
+    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--precision", default="bf16")
+    given = parser.parse_args()
+    if given.what == "table":
+        print(table(given.out))
+        return
+    if given.data is None:
+        parser.error("--data is needed: a folder with bluemarble.jpg and relief.jpg.")
+    changes = dict(item.split("=", 1) for item in given.changes)
+    if given.what == "speed":
+        speed(given.data, given.out, given.steps, given.precision)
+        return
+    draws = [int(draw) for draw in given.draws.split(",")]
+    tag = given.arm.replace(" ", "_") + "".join(f"-{key}={value}" for key, value in changes.items())
+    if given.what == "one":
+        one_run(given.data, draws[0], given.arm, given.out / f"{tag}-{draws[0]}", changes)
+        return
+    for start in range(0, len(draws), given.at_once):
+        started = []
+        for draw in draws[start : start + given.at_once]:
+            asked = [sys.executable, __file__, "one", "--data", str(given.data), "--out", str(given.out)]
+            asked += ["--arm", given.arm, "--draws", str(draw), *(f"--set={item}" for item in given.changes)]
+            started.append(subprocess.Popen(asked, env=os.environ | {"OMP_NUM_THREADS": "1"}))
+        if any(process.wait() for process in started):
+            raise SystemExit("A draw failed; the same command goes on where it stopped.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Cross-view training: views of several kinds aligned with satellite pictures, by recipe."""

@@ -1,0 +1,207 @@
+"""Pair sets: views with the satellite pictures of their places, from any reader of `whence.samples.datasets.pairs`.
+
+A table of one's own does as well: a CSV file with the columns ``query``, ``kind``, ``satellite``, and, where known,
+``place``, ``lat_deg``, ``lon_deg``, ``split`` and ``overlap``. Pictures are decoded once and kept small.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import ClassVar, final
+
+import numpy as np
+from jaxtyping import UInt8
+
+from whence.core.config import fingerprint
+from whence.core.errors import InputError, OptionError, unknown_name
+from whence.encode.preprocessing import Preprocessing
+from whence.samples.datasets.pairs import Pair, PairSet, Reference, pair_sets
+from whence.samples.reader import read_view
+from whence.samples.view import ViewKind
+from whence.train.crossview.data.cache import pixels_once
+from whence.train.crossview.data.types import SATELLITE, CrossViewData, CrossViewParts, Part, Pictures
+
+_COLUMNS = ("query", "kind", "satellite")
+_PIECE = 64
+_LEAST = 2
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of pair sets."""
+
+    sets: str = ""
+    "Readers and folders, for example university1652=/data/University-1652;cvusa=/data/CVUSA; empty with a table."
+    train_part: str = "train"
+    "Part that is learned from; a tenth of its places validates."
+    test_part: str = "test"
+    "Part that is reported; the validating places again where a set has no such part."
+    table: str = ""
+    "CSV file of pairs, with paths beside it; rows whose split is test are reported, all others train."
+    side_px: int = 224
+    "Pictures are squeezed to squares of this side."
+    validation_share: float = 0.1
+    "Share of the training places that validates."
+    limit: int = 0
+    "Take this many pairs of each part at random; 0 for all."
+    cache: str = ""
+    "Folder of the decoded pictures; the user's cache folder if empty."
+
+
+@final
+class Pairs(CrossViewData):
+    """Pairs of any published set, or of a table."""
+
+    CONFIG: ClassVar[type] = Config
+
+    def __init__(self, config: Config) -> None:
+        if bool(config.sets) == bool(config.table):
+            raise OptionError(
+                "Pairs come from readers or from a table: set data.sets (name=folder, separated by semicolons) or "
+                "data.table (a CSV file), and not both."
+            )
+        if config.side_px < 1 or not 0 < config.validation_share < 1 or config.limit < 0:
+            raise OptionError(
+                f"side_px ≥ 1, 0 < validation_share < 1 and limit ≥ 0 are needed, received {config.side_px}, "
+                f"{config.validation_share} and {config.limit}."
+            )
+        self.config = config
+
+    def load(self, seed: int) -> CrossViewParts:
+        """List the pairs, hold some places out for validation, decode every picture once."""
+        if self.config.table:
+            train, test, card = self._of_table()
+        else:
+            train, test, card = self._of_sets()
+        draw = np.random.default_rng([seed, 0])
+        train, test = (_some(pairs, self.config.limit, draw) for pairs in (train, test))
+        places = sorted({pair.place for pair in train})
+        held_count = max(_LEAST, round(self.config.validation_share * len(places)))
+        held = set(draw.permutation(np.asarray(places, object))[:held_count].tolist())
+        validation = [pair for pair in train if pair.place in held]
+        learned = [pair for pair in train if pair.place not in held]
+        chosen = (learned, validation, test or validation)
+        train_part, validation_part, test_part = (self._part(pairs) for pairs in chosen)
+        parts = {"train": train_part, "validation": validation_part, "test": test_part}
+        variants = {name for part in parts.values() for name in part.pictures}
+        facts = {f"{name}_places": len(part) for name, part in parts.items()}
+        return CrossViewParts(
+            train_part,
+            validation_part,
+            test_part,
+            kinds={name: ViewKind(name) for name in sorted(variants)},
+            card=f"{len(learned):,} pairs of {len(train_part):,} places: {card}. Seed {seed}.",
+            registered=False,
+            facts=facts | {"tested_on": "the test part" if test else "the validating places"},
+        )
+
+    def _of_sets(self) -> tuple[list[Pair], list[Pair], str]:
+        train: list[Pair] = []
+        test: list[Pair] = []
+        cards = []
+        for item in filter(None, (part.strip() for part in self.config.sets.split(";"))):
+            name, equals, root = item.partition("=")
+            if not equals:
+                raise OptionError(f"data.sets takes name=folder, separated by semicolons; received {item!r}.")
+            kind = pair_sets().load(name.strip())
+            wanted = self.config.train_part
+            if wanted not in kind.PARTS:
+                raise unknown_name(f"part of {name}", wanted, kind.PARTS)
+            train += _of_set(name, kind(root, wanted, skip_missing=True))
+            if self.config.test_part in kind.PARTS:
+                test += _of_set(name, kind(root, self.config.test_part, skip_missing=True))
+            cards.append(f"{kind.CARD.title} ({kind.CARD.licence})")
+        return train, test, ", ".join(cards)
+
+    def _of_table(self) -> tuple[list[Pair], list[Pair], str]:
+        path = Path(self.config.table)
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                rows = list(csv.DictReader(file))
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise InputError(f"The table of pairs {path} cannot be read ({error}).") from error
+        lacking = [name for name in _COLUMNS if not rows or name not in rows[0]]
+        if lacking:
+            raise InputError(f"The table of pairs {path} lacks rows or the columns {', '.join(lacking)}.")
+        pairs = [_of_row(row, path.parent, i) for i, row in enumerate(rows)]
+        test = [pair for pair in pairs if pair.split == "test"]
+        return [pair for pair in pairs if pair.split != "test"], test, f"the table {path.name}"
+
+    def _part(self, pairs: Sequence[Pair]) -> Part:
+        if not pairs:
+            raise InputError("A part of the pairs is empty: give more pairs, or another part or share.")
+        numbers = {place: i for i, place in enumerate(sorted({pair.place for pair in pairs}))}
+        lat, lon = (np.full(len(numbers), np.nan) for _ in range(2))
+        files: dict[str, list[Path]] = {SATELLITE: []}
+        of: dict[str, list[int]] = {SATELLITE: []}
+        overlaps: dict[str, list[float]] = {}
+        seen: set[tuple[Path, int]] = set()
+        for pair in pairs:
+            number, name, best = numbers[pair.place], pair.query_kind.value, pair.positives[0]
+            if pair.lat_deg is not None and pair.lon_deg is not None:
+                lat[number], lon[number] = pair.lat_deg, pair.lon_deg
+            files.setdefault(name, []).append(pair.query)
+            of.setdefault(name, []).append(number)
+            overlaps.setdefault(name, []).append(float("nan") if best.overlap is None else best.overlap)
+            if (best.path, number) not in seen:
+                seen.add((best.path, number))
+                files[SATELLITE].append(best.path)
+                of[SATELLITE].append(number)
+        pictures = {}
+        for name, paths in files.items():
+            shares = np.asarray(overlaps.get(name, [np.nan]), np.float64)
+            known = shares if np.isfinite(shares).all() else None
+            pixels = self._decoded(paths)
+            pictures[name] = Pictures(pixels, np.asarray(of[name], np.int64), np.ones(len(paths), bool), known)
+        return Part(pictures, lat, lon)
+
+    def _decoded(self, paths: Sequence[Path]) -> UInt8[np.ndarray, "n s s 3"]:
+        side = self.config.side_px
+        how = Preprocessing(crop_px=side, resize_px=side, resize="squash", filter="bilinear")
+
+        def blocks() -> Iterator[UInt8[np.ndarray, "_ s s 3"]]:
+            for start in range(0, len(paths), _PIECE):
+                yield np.stack([how.fit(read_view(path).pixels) for path in paths[start : start + _PIECE]])
+
+        stamps = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+        key = fingerprint(asdict(how), stamps)
+        return pixels_once(key[:32], (len(paths), side, side, 3), blocks, self.config.cache)
+
+
+def _of_set(name: str, pairs: PairSet) -> list[Pair]:
+    """Pairs with a true reference, their places told from those of other sets."""
+    return [replace(pair, place=f"{name}/{pair.place}") for pair in pairs if pair.positives]
+
+
+def _of_row(row: dict[str, str], folder: Path, number: int) -> Pair:
+    kind = row["kind"].strip()
+    known = [item.value for item in ViewKind if item is not ViewKind.SATELLITE]
+    if kind not in known:
+        raise unknown_name(f"kind of view in row {number + 2} of the table", kind, known)
+
+    def number_of(column: str) -> float | None:
+        text = (row.get(column) or "").strip()
+        try:
+            return float(text) if text else None
+        except ValueError:
+            raise InputError(f"Row {number + 2} of the table: {column} is a number, received {text!r}.") from None
+
+    satellite = row["satellite"].strip()
+    return Pair(
+        folder / row["query"].strip(),
+        ViewKind(kind),
+        (Reference(folder / satellite, overlap=number_of("overlap")),),
+        (row.get("place") or "").strip() or satellite,
+        (row.get("split") or "").strip(),
+        number_of("lat_deg"),
+        number_of("lon_deg"),
+    )
+
+
+def _some(pairs: list[Pair], limit: int, draw: np.random.Generator) -> list[Pair]:
+    if not limit or limit >= len(pairs):
+        return pairs
+    return [pairs[i] for i in np.sort(draw.choice(len(pairs), limit, replace=False))]
