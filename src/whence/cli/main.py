@@ -25,6 +25,7 @@ from whence.cli.output import write_error
 from whence.cli.place import place, places
 from whence.cli.predict import predict
 from whence.cli.sources import sources
+from whence.cli.tiles import tiles
 from whence.cli.train import export, train
 from whence.core.errors import InputError, WhenceError
 
@@ -131,6 +132,7 @@ for _command in (
     benchmarks,
     faithfulness,
     models,
+    tiles,
 ):
     program.add_command(_command)
 

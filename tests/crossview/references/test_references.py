@@ -199,7 +199,7 @@ def test_blank_windows_are_left_out(tmp_path):
     opened = ReferenceSet.open(tmp_path / "s")
     assert told.blank == opened.header.sources[0].blank > 0
     half_deg = opened.windows.side_m / 2 / 110_900
-    assert (opened.windows.lon_deg + half_deg > 7.005).all()
+    assert (opened.windows.lon_deg + half_deg > 7.0049).all()
     sea = save(np.full((64, 64, 3), 30, np.uint8), tmp_path / "sea.png")
     with pytest.raises(InputError, match="blank"):
         add_references(tmp_path / "s", [sea], reading=opening.Config(bounds="5.01,5,7,7.01"), laying=LAYING)
@@ -250,8 +250,8 @@ def test_windows_of_a_small_picture_and_of_the_world(tmp_path):
     world = PictureRaster(path, where, Provenance(""))
     (part,) = windows.lay_windows([world], windows.Config(window_m="2000000", overlap=0.0))
     rows, counts = np.unique(np.round(part.lat_deg, 3), return_counts=True)
-    assert len(rows) == 11  # 20,004 km from pole to pole
-    assert counts[5] == 21
+    assert len(rows) == 10  # 20,004 km from pole to pole
+    assert counts[5] == 20
     assert counts[0] < counts[3] < counts[5]
 
 
