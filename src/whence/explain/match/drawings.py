@@ -108,8 +108,9 @@ def _regions(explanation: MatchExplanation, panes: tuple[Pane, Pane]) -> str:
     for number, claim in enumerate(explanation.claims, start=1):
         for region in claim.regions:
             tags.setdefault((region.side, region.polygon_px), []).append(number)
-    taken: list[tuple[float, float]] = []
-    out = []
+    taken = [pane.at(0, 0) for pane in panes]
+    taken = [(x + 30, y + 14) for x, y in taken] + [(x + 62, y + 14) for x, y in taken]
+    out, plates = [], []
     for number, claim in enumerate(explanation.claims, start=1):
         shapes, tagged = [], set[str]()
         for region in claim.regions:
@@ -122,14 +123,15 @@ def _regions(explanation: MatchExplanation, panes: tuple[Pane, Pane]) -> str:
             tagged.add(region.side)
             if first and sharing[0] == number:
                 side = match.reference if region.side == "reference" else match.query
-                shapes.append(_tag(line, sharing, taken, _frame_of(pane, side.pixels.shape)))
+                plate = _tag(line, sharing, taken, _frame_of(pane, side.pixels.shape))
+                plates.append(f'<g class="plate k{(number - 1) % len(PALETTE)}" data-claim="{number}">{plate}</g>')
         if shapes:
             label = escape(f"{number}. {claim.kind}: {claim.verdict}")
             out.append(
                 f'<a class="claim k{(number - 1) % len(PALETTE)}" href="#claim-{number}" data-claim="{number}" '
                 f'aria-label="{label}"><title>{label}</title>{"".join(shapes)}</a>'
             )
-    return f'<g class="regions">{"".join(out)}</g>'
+    return f'<g class="regions">{"".join(out)}<g class="plates">{"".join(plates)}</g></g>'
 
 
 def _frame_of(pane: Pane, shape: tuple[int, ...]) -> tuple[float, float, float, float]:

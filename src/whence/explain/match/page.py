@@ -185,7 +185,7 @@ def _notices(match: Match) -> str:
 def _facts(match: Match) -> str:
     rows = [("Probability", probability(match.probability), f"{probability(match.threshold)} is asked for")]
     pose = match.pose
-    if pose is not None:
+    if pose is not None and match.accepted:
         if math.isfinite(pose.covariance_m2[0]):
             rows.append(("Position within", amount("_m", radius_m(pose, R90)), "with 90 %"))
         turn = f" ± {pose.heading_sigma_deg:.1f}°" if math.isfinite(pose.heading_sigma_deg) else ""
