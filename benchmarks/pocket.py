@@ -7,7 +7,8 @@ Each photographer is held out in turn: the model, its temperature too, comes fro
 these models, exports them, and lets ``whence predict`` answer with them and with the text in the pictures; ``table``
 scores what it wrote; ``curve`` fits to fewer photographs; ``shortcuts`` changes the pictures (grey, compressed, another
 photographer's grading) and measures what is left; ``concepts`` leaves out groups of concepts; ``speed``
-times the shipped model.
+times the shipped model. ``finetune``, ``continents``, ``localizability`` and ``season`` stand in ``pocket_checks.py``;
+``finetune`` takes long and runs only when it is named.
 """
 
 from __future__ import annotations
@@ -30,8 +31,22 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+import pocket_checks as checks
+
 RECIPE = Path(__file__).parents[1] / "recipes" / "pocket.toml"
-PARTS = ("folds", "table", "calibrate", "curve", "shortcuts", "concepts", "speed")
+USUAL = (
+    "folds",
+    "table",
+    "calibrate",
+    "curve",
+    "shortcuts",
+    "concepts",
+    "continents",
+    "localizability",
+    "season",
+    "speed",
+)
+PARTS = (*USUAL, "finetune")
 SIZES = (40, 80, 160, 320)
 DRAWS = 2
 REPEATS = 40
@@ -161,7 +176,6 @@ def _density(field: Any, truth: Any) -> float:
 
 
 def _figures(belief: Any, truth: Any) -> dict[str, float]:
-    from whence.earth.layers import layers
     from whence.earth.regions import RegionLevel, regions
 
     table = regions(RegionLevel.COUNTRY)
@@ -169,9 +183,8 @@ def _figures(belief: Any, truth: Any) -> dict[str, float]:
     mass = np.bincount(country + 1, weights=belief.mass, minlength=len(table) + 1)[1:]
     own = table.codes.index(truth.attributes["country_iso2"])
     rank = int((mass > mass[own]).sum())
-    where = layers().values("continent", belief.partition.lat_deg, belief.partition.lon_deg)
-    continents = np.bincount(where + 1, weights=belief.mass, minlength=8)[1:]
-    true_continent = int(layers().values("continent", np.array([truth.lat_deg]), np.array([truth.lon_deg]))[0])
+    continents = checks.masses_of_continents(belief)
+    true_continent = int(checks.continents_of(np.array([truth.lat_deg]), np.array([truth.lon_deg]))[0])
     at_truth = belief.at(truth.lat_deg, truth.lon_deg)
     denser = belief.values > at_truth
     held = float(belief.mass[denser].sum())
@@ -353,6 +366,13 @@ def speed(given: argparse.Namespace) -> dict[str, float]:
     return {"see, median ms": round(float(np.median(looks)), 1), "claims, median ms": round(float(np.median(tells)), 1)}
 
 
+def continents(given: argparse.Namespace) -> dict[str, Any]:
+    """See `pocket_checks.continents`."""
+    from whence.train.scenery.fit import fit
+
+    return checks.continents(prepared(given), fit)
+
+
 def _look(pixels: np.ndarray) -> np.ndarray:
     flat = pixels.reshape(-1, 3).astype(np.float64)
     return np.stack([flat.mean(0), flat.std(0)])
@@ -377,8 +397,11 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True, help="MobileNetV2 as safetensors")
     parser.add_argument("--labels", type=Path, help="names of its classes, one a line")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(USUAL))
+    parser.add_argument("--tuned-blocks", type=int, default=3, help="of the network, in finetune")
+    parser.add_argument("--tuned-copies", type=int, default=4, help="recoloured, of each photograph, in finetune")
     given = parser.parse_args()
+    given.groups = recipe_of(given).data.groups.split(",")
     given.out.mkdir(parents=True, exist_ok=True)
     kept = given.out / "pocket.json"
     found = json.loads(kept.read_text()) if kept.exists() else {}
@@ -391,6 +414,10 @@ def main() -> None:
         "curve": curve,
         "shortcuts": shortcuts,
         "concepts": concepts,
+        "continents": continents,
+        "localizability": lambda given: checks.localizability(given, prepared(given)),
+        "season": lambda given: checks.season(given),
+        "finetune": lambda given: checks.finetune(given, prepared(given)),
         "speed": speed,
     }
     for part in given.parts:

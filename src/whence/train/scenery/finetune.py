@@ -105,6 +105,10 @@ class Tuner:
         """Photographs with the features that tuned blocks give them."""
         return replace(photographs, features=features_of(tail, self._activations(photographs)[:, : self._served]))
 
+    def mixed(self, tail: Tail, share: float) -> Tail:
+        """Blocks between the network's own (share 0) and tuned ones (share 1)."""
+        return mixed(Tail(self._tower, len(tail.blocks)), tail.state_dict(), share)
+
     def fit(self, photographs: Photographs, vectors: PlaceVectors, generator: np.random.Generator) -> Tuned:
         """Tune on photographs, and fit the readout anew.
 
@@ -245,11 +249,14 @@ def tuned(
             best, epoch_of_best, kept = loss, epoch, copy.deepcopy(average.tail.state_dict())
         elif epoch - epoch_of_best >= settings.patience:
             break
-    first = tail.state_dict()
-    mixed = {name: torch.lerp(first[name], kept[name], settings.share) for name in first}
-    out = copy.deepcopy(tail)
-    out.load_state_dict(mixed)
-    return out.eval().requires_grad_(False), {"epoch": epoch_of_best, "loss_before": before, "loss": best}
+    return mixed(tail, kept, settings.share), {"epoch": epoch_of_best, "loss_before": before, "loss": best}
+
+
+def mixed(tail: Tail, other: Mapping[str, Tensor], share: float) -> Tail:
+    """Blocks moved by a share towards other weights (WiSE-FT)."""
+    first, out = tail.state_dict(), copy.deepcopy(tail)
+    out.load_state_dict({name: torch.lerp(first[name], other[name], share) for name in first})
+    return out.eval().requires_grad_(False)
 
 
 def features_of(tail: Tail, activations: Float[np.ndarray, "n v c h w"]) -> Float[np.ndarray, "n v f"]:

@@ -109,9 +109,9 @@ class Finetune:
     "How many of its last blocks are tuned, with its head; 0 leaves the network as it is."
     copies: int = 11
     "Recoloured copies of each photograph that are learned from, beside the plain ones."
-    epochs: int = 10
+    epochs: int = 6
     "Most passes over the photographs."
-    rate: float = 3e-5
+    rate: float = 1e-4
     "Size of the steps."
     readout_rate: float = 10.0
     "Factor on it for the readouts."
@@ -119,7 +119,7 @@ class Finetune:
     "Decay of the weights."
     batch: int = 32
     "Photographs a step."
-    average: float = 0.98
+    average: float = 0.9
     "Weight of the past in the running mean of the weights."
     share: float = 0.5
     "Share of the tuned weights in the result; the rest is the network as it was."
@@ -131,7 +131,7 @@ class Finetune:
     "Weight of the concepts that hold at the photograph's place."
     aside: float = 0.2
     "Share of the places that is kept aside, to say when to stop."
-    patience: int = 3
+    patience: int = 2
     "Passes without progress on them before it stops."
 
     def __post_init__(self) -> None:
