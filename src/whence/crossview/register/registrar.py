@@ -51,6 +51,14 @@ class _Guess:
     peak: Peak | None = None
 
 
+@dataclass(frozen=True, eq=False)
+class _Pool:
+    """All pairs of the first round."""
+
+    near: Points
+    far: Points
+
+
 @final
 class Registrar:
     """Lays queries onto reference patches; keeps the features of the patches asked last."""
@@ -107,14 +115,14 @@ class Registrar:
         reference = self._references.get(patch, self._reference_scale(known, patch))
         allowed, expected = self._allowed(known, patch, reference)
         generator = np.random.default_rng(self.config.seed)
-        guesses = self._guesses(query, reference, allowed, expected, known, generator)
+        guesses, pool = self._guesses(query, reference, allowed, expected, known, generator)
         screened = [self._screened(guess, query, reference, allowed, generator) for guess in guesses]
-        for number in sorted(range(len(screened)), key=lambda i: -screened[i][0]):
-            guess = screened[number][1]
+        for _, guess in sorted(screened, key=lambda item: -item[0]):
             best = self._guided(guess.transform, query, reference, allowed, generator)
             if best is not None:
-                others = [other for other in guesses if not _same_place(other, guesses[number], query)]
-                return self._finished(guess, best, others, query, reference, allowed, expected)
+                final = self._guess(best.transform, pool.near, pool.far, guess.peak)
+                others = [other for _, other in screened if not _same_place(other, final, query)]
+                return self._finished(final, best, others, query, reference, allowed, expected)
         return self._nothing(guesses)
 
     # ------------------------------------------------------------------------------------------- what is looked for
@@ -172,7 +180,7 @@ class Registrar:
         expected: tuple[float | None, float | None],
         prior: PosePrior,
         generator: np.random.Generator,
-    ) -> list[_Guess]:
+    ) -> tuple[list[_Guess], _Pool]:
         config = self.config
         pools = [
             self._pairs(query, reference, turn, factor, encoders)
@@ -203,7 +211,7 @@ class Registrar:
                 keep=config.hypotheses,
             )
             kept_guesses += [self._guess(peak.transform, near, far, peak) for peak in peaks]
-        return kept_guesses
+        return kept_guesses, _Pool(near, far)
 
     def _guess(self, transform: Transform, near: Points, far: Points, peak: Peak | None = None) -> _Guess:
         e = residuals(transform, near, far) / self.config.rough_px

@@ -3,7 +3,7 @@
 | name | what it is |
 | --- | --- |
 | ``matches`` | pairs of the first round, before any transform |
-| ``first_inliers`` | of these explained by the first transform |
+| ``first_inliers`` | of these explained roughly by the transform after the guided round |
 | ``second_support`` | support of the best other place as a share of this one's, 0..2 |
 | ``guided_matches`` | pairs found near where the transform expects them |
 | ``inliers``, ``inlier_share`` | of these explained by the final transform |
