@@ -68,9 +68,9 @@ _SCENERY = (
 )
 _CROSSVIEW = (
     'Recipes with `kind = "crossview"` at the top, such as `recipes/gleam_chips.toml`, train towers for '
-    "[cross-view matching](crossview-training.md). `name`, `summary`, `seed` and `schema` are as above; `[tower]` takes "
-    "`chipnet` or `mobilenet_v2` and its settings, `[augment]` and `[optimiser]` are as above, and there are one to "
-    "four phases, `[phase_1]` first.\n"
+    "[cross-view matching](crossview-training.md). `name`, `summary`, `seed` and `schema` are as above; `[tower]` "
+    "takes `chipnet` or `mobilenet_v2` and its settings, `[augment]` and `[optimiser]` are as above, and there are one "
+    "to four phases, `[phase_1]` first.\n"
 )
 _TEXTS = (
     "Fields of their `Config`, in Python ([Image and text encoders](image-encoders.md)); `concepts.text_encoder` of a "

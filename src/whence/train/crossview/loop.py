@@ -273,10 +273,15 @@ class CrossViewTrainer:
         for index, parameter in enumerate(self._parameters()):
             state = found.under(f"optimiser.{index}.")
             if state:
-                self.optimiser.state[parameter] = state
+                self.optimiser.state[parameter] = {key: _laid_out_as(parameter, t) for key, t in state.items()}
 
     def _parameters(self) -> list[Tensor]:
         return [parameter for group in self.optimiser.param_groups for parameter in group["params"]]
+
+
+def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
+    """A state in the memory format of its parameter: the fused optimiser walks both side by side."""
+    return torch.empty_like(parameter).copy_(value) if value.shape == parameter.shape else value
 
 
 @torch.no_grad()
