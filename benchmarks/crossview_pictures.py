@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from whence.crossview.pose import jacobian_at, map_points
+from whence.crossview.pose import ground_axes, jacobian_at, map_points
 from whence.earth.tiles.georeference import GeoReference
 from whence.earth.tiles.types import Patch, Provenance
 from whence.samples.view import View, ViewKind
@@ -55,6 +55,7 @@ class Pair:
         site: of the query.
         kind: sensors, and how the two differ.
         gsd_m_per_px: metres on the ground a pixel of the query.
+        heading_deg: bearing of its upward direction.
     """
 
     query: View
@@ -64,6 +65,7 @@ class Pair:
     site: str
     kind: str
     gsd_m_per_px: float
+    heading_deg: float
 
 
 def rgb(path: Path) -> np.ndarray:
@@ -385,8 +387,9 @@ def one_pair(
     step = reference.georeference.gsd_m_per_px
     kind = task.kind + (" wrong site" if far else (" wrong place" if wrong else ""))
     tolerance = 0.03 * np.sqrt(2) * side_m / step + other.loose_m / step
-    gsd = float(np.sqrt(abs(np.linalg.det(jacobian_at(transform, out / 2, out / 2))) * across * down))
-    return Pair(view(query, source.patch.name), reference, truth, tolerance, site, kind, gsd)
+    axes = ground_axes(where, x, y) @ jacobian_at(transform, out / 2, out / 2)
+    gsd, heading = float(np.sqrt(abs(np.linalg.det(axes)))), float(np.degrees(np.arctan2(-axes[0, 1], -axes[1, 1])))
+    return Pair(view(query, source.patch.name), reference, truth, tolerance, site, kind, gsd, heading % 360.0)
 
 
 def _reference(

@@ -1,17 +1,15 @@
-"""Registration and its verification on the sites that may be published with attribution.
+"""Whole sites: drone frames on an orthophoto, aerial pictures on satellites, visible light on near infrared.
 
-    python benchmarks/crossview_sites.py pairs --data ../shared/data --site homonim --matcher sift --out runs/pairs
+    python benchmarks/crossview_sites.py brighton --data ../shared/data
+    python benchmarks/crossview_sites.py homonim sentinel --data ../shared/data --table without_homonim.json
 
-``pairs`` cuts matched and mismatched pairs, registers them and writes what was measured, a row a pair: the examples
-from which ``scripts/fit_verifier.py`` fits the shipped table, and on which it is tested.
+Give a table fitted without the site (``scripts/fit_verifier.py --without``) for figures that it has not seen.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import os
 import sys
 import time
 from pathlib import Path
@@ -20,108 +18,250 @@ from typing import Any
 import cv2
 import numpy as np
 
-from crossview_pictures import SITES, Maker, Pair, corner_error_px, pairs, tasks
+from crossview_pictures import (
+    Maker,
+    Picture,
+    between,
+    brighton,
+    corner_error_px,
+    cut,
+    frames,
+    homonim,
+    sentinel,
+    view,
+    warped,
+)
 from whence.crossview.register.config import PosePrior, RegisterConfig
 from whence.crossview.register.registrar import Registrar
-from whence.crossview.verify.edges import edge_agreement
-from whence.crossview.verify.measures import measure
+from whence.crossview.types import Match
+from whence.crossview.verify import Config, MatchPriors, Verifier, VerifierTable
+from whence.earth.coordinates import bearing_deg, distance_km
+from whence.earth.tiles.types import Patch
+from whence.samples.view import ViewKind
 
-MATCHERS: dict[str, dict[str, Any]] = {
-    "sift": {"features": "sift"},
-    "sift+dense": {"features": "sift", "dense": True},
-    "xfeat": {"features": "xfeat"},
-    "sift+xfeat": {"features": "sift,xfeat"},
-    "sift+xfeat+dense": {"features": "sift,xfeat", "dense": True},
-    "dense": {"features": "", "dense": True},
-}
+ELLIPSE_90 = 4.605
+"""Squared Mahalanobis distance that holds 90 % of a Gaussian of the plane."""
 
 
-def registrar_of(name: str, weights: str) -> Registrar:
-    """A registrar by the short name of its settings."""
-    return Registrar(RegisterConfig(weights=weights, **MATCHERS[name]))
+def verifier_of(given: argparse.Namespace, prior: float = 0.5) -> Verifier:
+    """The shipped verifier, or one with the table that was given."""
+    table = VerifierTable.from_json(given.table.read_text(encoding="utf-8")) if given.table else None
+    return Verifier(Config(prior=prior), table)
 
 
-def row_of(pair: Pair, registrar: Registrar, prior: PosePrior | None) -> dict[str, Any]:
-    """Everything measured on one pair."""
-    start = time.process_time()  # others may share the machine
-    found = registrar.register(pair.query.pixels, pair.reference, prior=prior)
-    took = (time.process_time() - start) * 1e3
-    row: dict[str, Any] = {"site": pair.site, "kind": pair.kind, "matcher": found.matcher, "model": found.model}
-    row |= {"matched": int(pair.truth is not None), "found": int(found.transform is not None), "cpu_ms": round(took, 1)}
-    row |= {"gsd_known": int(prior is not None and prior.gsd_m_per_px is not None), "label": 0}
-    row |= {f"s_{name}": round(float(value), 5) for name, value in found.statistics.items()}
-    if found.transform is None:
-        return row
-    h, w = pair.query.pixels.shape[:2]
-    if pair.truth is not None:
-        error = corner_error_px(found.transform, pair.truth, (w, h))
-        row["error_px"] = round(error, 3)
-        row["label"] = 1 if error <= pair.tolerance_px else (-1 if error <= 3 * pair.tolerance_px else 0)
-    edges = edge_agreement(pair.query.pixels, pair.reference.pixels, pair.reference.valid, found.transform)
-    size = (pair.reference.pixels.shape[1], pair.reference.pixels.shape[0])
-    for name, value in measure(found, (w, h), size, edges).values().items():
-        row[f"m_{name}"] = round(float(value), 5)
-    return row
+def offset_m(match: Match, lat_deg: float, lon_deg: float) -> tuple[float, float]:
+    """Metres east and north of a match from a place."""
+    assert match.pose is not None
+    metres = float(distance_km(lat_deg, lon_deg, match.pose.lat_deg, match.pose.lon_deg)) * 1e3
+    angle = np.radians(float(bearing_deg(lat_deg, lon_deg, match.pose.lat_deg, match.pose.lon_deg)))
+    return float(metres * np.sin(angle)), float(metres * np.cos(angle))
 
 
-def write_rows(rows: list[dict[str, Any]], path: Path) -> None:
-    """Write rows that need not have the same columns."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, columns, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+def inside_90(match: Match, east: float, north: float) -> bool:
+    """Whether a miss lies within the ellipse that should hold 90 %."""
+    assert match.pose is not None
+    xx, xy, yy = match.pose.covariance_m2
+    miss = np.array([east, north])
+    return bool(miss @ np.linalg.solve(np.array([[xx, xy], [xy, yy]]), miss) <= ELLIPSE_90)
 
 
-def pairs_part(given: argparse.Namespace) -> dict[str, Any]:
-    """Cut pairs of a site, register them, and write what was measured."""
-    draw = np.random.default_rng([given.seed, SITES.index(given.site)])
-    registrars = [registrar_of(name, given.weights) for name in given.matcher]
-    everywhere = [task for site in SITES for task in tasks(site, given.data)]
-    rows: list[list[dict[str, Any]]] = [[] for _ in registrars]
-    for pair in pairs(given.site, given.data, given.count, given.mismatched, Maker(), draw, everywhere):
-        known = None
-        if draw.random() < 0.5:
-            gsd = pair.gsd_m_per_px * float(np.exp(draw.normal(0.0, 0.1)))
-            known = PosePrior(gsd_m_per_px=gsd)
-        for own, registrar in zip(rows, registrars, strict=True):
-            own.append(row_of(pair, registrar, known))
-        if len(rows[0]) % 10 == 0:
-            for name, own in zip(given.matcher, rows, strict=True):
-                write_rows(own, given.out / f"{given.site}_{name}_{given.seed}.csv")
-    for name, own in zip(given.matcher, rows, strict=True):
-        write_rows(own, given.out / f"{given.site}_{name}_{given.seed}.csv")
-    return {
-        name: {
-            "pairs": len(own),
-            "matched": sum(row["matched"] for row in own),
-            "registered": sum(row["label"] == 1 for row in own),
-            "cpu_ms": float(np.median([row["cpu_ms"] for row in own])) if own else 0.0,
+def interval(values: np.ndarray) -> list[float]:
+    """90 % bootstrap interval of the median."""
+    draw = np.random.default_rng(0)
+    medians = [np.median(values[draw.integers(0, len(values), len(values))]) for _ in range(1000)]
+    return [round(float(v), 2) for v in np.percentile(medians, [5, 95])]
+
+
+def brighton_part(given: argparse.Namespace) -> dict[str, Any]:
+    """Drone frames on the orthophoto; the yaw that the gimbal wrote is a prior of the verifier, not of the search."""
+    ortho, registrar, verifier = brighton(given.data).patch, Registrar(RegisterConfig()), verifier_of(given)
+    rows = []
+    for row, whole in frames(given.data):
+        width = round(whole.shape[1] * float(row["gsd_m_1024"]) / 0.1)
+        pixels = cv2.resize(
+            whole, (width, round(whole.shape[0] * width / whole.shape[1])), interpolation=cv2.INTER_AREA
+        )
+        gsd = float(row["gsd_m_1024"]) * whole.shape[1] / width
+        start = time.process_time()
+        found = registrar.register(pixels, ortho, prior=PosePrior(gsd_m_per_px=gsd, scale_range=1.3))
+        yaw = float(row["xmp_gimbal_yaw_deg"]) % 360.0
+        priors = MatchPriors(heading_deg=yaw, gsd_m_per_px=gsd, searched="scale")
+        query = view(pixels, row["file"])
+        match, bare = verifier.verify(query, ortho, found, priors=priors), verifier.verify(query, ortho, found)
+        one: dict[str, Any] = {
+            "file": row["file"],
+            "flipped": row["yaw_flipped_180"] == "1",
+            "accepted": match.accepted,
         }
-        for name, own in zip(given.matcher, rows, strict=True)
+        one |= {"probability": round(match.probability, 4), "without_yaw": round(bare.probability, 4)}
+        one["cpu_s"] = round(time.process_time() - start, 2)
+        if match.pose is not None:
+            east, north = offset_m(match, float(row["lat_deg"]), float(row["lon_deg"]))
+            turn = match.pose.heading_deg - float(row["image_up_bearing_deg"])
+            one |= {
+                "error_m": round(float(np.hypot(east, north)), 2),
+                "east_m": round(east, 2),
+                "north_m": round(north, 2),
+            }
+            one |= {"turn_off_deg": round(float(np.mod(turn + 180.0, 360.0) - 180.0), 2)}
+            one |= {"sigma_m": round(match.pose.sigma_m, 2), "inside_90": inside_90(match, east, north)}
+        rows.append(one)
+    kept = [row for row in rows if row["accepted"]]
+    error, turn = (np.array([abs(row[name]) for row in kept]) for name in ("error_m", "turn_off_deg"))
+    return {
+        "frames": rows,
+        "accepted": len(kept),
+        "median_error_m": round(float(np.median(error)), 2),
+        "median_90%": interval(error),
+        "worst_error_m": round(float(error.max()), 2),
+        "median_turn_off_deg": round(float(np.median(turn)), 2),
+        "worst_turn_off_deg": round(float(turn.max()), 2),
+        "inside_90": sum(row["inside_90"] for row in kept),
     }
 
 
-PARTS = {"pairs": pairs_part}
+def homonim_part(given: argparse.Namespace) -> dict[str, Any]:
+    """Windows of aerial strips and of Sentinel-2 searched for in whole scenes of other sensors; scale and north known."""
+    pictures = homonim(given.data)
+    strips = [picture for picture in pictures if picture.sensor == "aerial"]
+    by = {picture.sensor: picture for picture in pictures}
+    plan = (
+        ("aerial→sentinel2", strips, by["sentinel2"], 1280.0, 128, 1.0),
+        ("aerial→landsat", strips, by["landsat"], 2880.0, 192, 2.0),
+        ("sentinel2→landsat", [by["sentinel2"]], by["landsat"], 2880.0, 192, 2.0),
+        ("aerial→modis", strips[:1], by["modis"], 2880.0, 192, 8.0),
+    )
+    found: dict[str, Any] = {}
+    for name, sources, target, side_m, out, magnify in plan:
+        reference = _magnified(target.patch, magnify)
+        for label, dense in (("points", False), ("points and dense", True)):
+            registrar = Registrar(RegisterConfig(dense=dense))
+            rows = [
+                _searched(window, reference, registrar, verifier_of(given))
+                for source in sources
+                for window in _grid(source, side_m, out, given.windows // len(sources))
+            ]
+            found[f"{name}, {label}"] = _summary(rows, target.patch.georeference.gsd_m_per_px / magnify)
+            print(json.dumps({name: found[f"{name}, {label}"]}), file=sys.stderr, flush=True)
+    return found
+
+
+def _magnified(patch: Patch, factor: float) -> Patch:
+    """A coarse picture interpolated to smaller pixels."""
+    if factor == 1.0:
+        return patch
+    where = patch.georeference
+    size = (round(where.width_px * factor), round(where.height_px * factor))
+    pixels, valid = warped(patch.pixels, patch.valid, np.diag([factor, factor, 1.0]), size)
+    return Patch(
+        pixels, valid, where.window(0, 0, where.width_px, where.height_px, *size), patch.name, patch.provenance
+    )
+
+
+def _grid(picture: Picture, side_m: float, out: int, most: int) -> list[Patch]:
+    """Windows side by side that hold data; at most so many, evenly chosen."""
+    where = picture.patch.georeference
+    side = side_m / where.gsd_m_per_px
+    windows = [
+        cut(picture, x, y, side, out)
+        for y in np.arange(side / 2, where.height_px - side / 2 + 1, side)
+        for x in np.arange(side / 2, where.width_px - side / 2 + 1, side)
+    ]
+    good = [window for window in windows if window.valid.mean() > 0.9]
+    return [good[i] for i in np.unique(np.linspace(0, len(good) - 1, min(most, len(good))).round().astype(int))]
+
+
+def _searched(window: Patch, reference: Patch, registrar: Registrar, verifier: Verifier) -> dict[str, Any]:
+    """One window searched for in a scene."""
+    side = window.pixels.shape[0]
+    truth = between(np.eye(3), (side, side), window.georeference, reference.georeference)
+    prior = PosePrior(window.georeference.gsd_m_per_px, 1.2, window.georeference.up_bearing_deg, 15.0)
+    start = time.process_time()
+    found = registrar.register(window.pixels, reference, valid=window.valid, prior=prior)
+    match = verifier.verify(view(window.pixels, window.name, ViewKind.SATELLITE), reference, found)
+    row: dict[str, Any] = {"accepted": match.accepted, "probability": match.probability, "error_px": np.inf}
+    row |= {"side_px": side * window.georeference.gsd_m_per_px / reference.georeference.gsd_m_per_px}
+    if found.transform is not None:
+        row["error_px"] = corner_error_px(found.transform, truth, (side, side))
+    return row | {"cpu_s": time.process_time() - start}
+
+
+def _summary(rows: list[dict[str, Any]], gsd: float) -> dict[str, Any]:
+    """Found in the right window of a grid (nearer than half a window), accepted, and the error of those accepted."""
+    hit = np.array([row["error_px"] < 0.5 * row["side_px"] for row in rows])
+    accepted, error = np.array([row["accepted"] for row in rows]), np.array([row["error_px"] for row in rows])
+    right = accepted & hit
+    return {
+        "windows": len(rows),
+        "right_window": int(hit.sum()),
+        "accepted": int(accepted.sum()),
+        "accepted_wrong": int((accepted & ~hit).sum()),
+        "median_error_m": round(float(np.median(error[right]) * gsd), 1) if right.any() else None,
+        "worst_error_m": round(float(error[right].max() * gsd), 1) if right.any() else None,
+        "cpu_s": round(float(np.median([row["cpu_s"] for row in rows])), 2),
+    }
+
+
+def sentinel_part(given: argparse.Namespace) -> dict[str, Any]:
+    """Visible patches, turned and moved, among all patches in near infrared: the most probable is the answer."""
+    pictures, draw = sentinel(given.data), np.random.default_rng(given.seed)
+    visible, infrared = pictures[::2], [picture.patch for picture in pictures[1::2]]
+    registrar, verifier = Registrar(RegisterConfig(cached=len(infrared))), verifier_of(given, 1.0 / len(infrared))
+    even, maker = verifier_of(given), Maker(turn_deg=180.0, scale=1.0, tilt=0.0, change=0.0)
+    chosen = np.unique(np.linspace(0, len(visible) - 1, given.windows).round().astype(int))
+    rank, error, accepted, wrong, tried = [], [], 0, 0, 0
+    for number in chosen:
+        x, y = 64.0 + draw.uniform(-12, 12, 2)
+        pixels, mask, transform = maker.query(visible[number], x, y, 96.0, 96, draw)
+        query, odds = view(pixels, visible[number].patch.name), []
+        for index, patch in enumerate(infrared):
+            found = registrar.register(
+                pixels, patch, valid=mask, prior=PosePrior(patch.georeference.gsd_m_per_px, 1.15)
+            )
+            match, alone = verifier.verify(query, patch, found), even.verify(query, patch, found)
+            odds.append(match.probability)
+            if index == number:
+                accepted += alone.accepted
+                if found.transform is not None:
+                    error.append(corner_error_px(found.transform, transform, (96, 96)))
+            else:
+                wrong, tried = wrong + alone.accepted, tried + 1
+        first = float(odds[number]) > max(odds[:number] + odds[number + 1 :])
+        rank.append(first)
+        print(
+            json.dumps({"query": int(number), "first": first, "accepted": accepted, "wrong": wrong}),
+            file=sys.stderr,
+            flush=True,
+        )
+    near = np.array([e for e in error if e < 5.0])
+    return {
+        "queries": len(rank),
+        "among": len(infrared),
+        "R@1": sum(rank),
+        "accepted": accepted,
+        "registered_within_5_px": len(near),
+        "median_error_px": round(float(np.median(near)), 2) if len(near) else None,
+        "mismatched_pairs": tried,
+        "false_accepts": wrong,
+    }
+
+
+PARTS = {"brighton": brighton_part, "homonim": homonim_part, "sentinel": sentinel_part}
 
 
 def main() -> None:
     """Run parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=tuple(PARTS))
-    parser.add_argument("--data", type=Path, required=True, help="folder with crossview/ and earth/")
-    parser.add_argument("--out", type=Path, required=True, help="folder for what is written")
-    parser.add_argument("--weights", default=os.environ.get("WHENCE_ASSETS", ""), help="folder with xfeat.onnx")
-    parser.add_argument("--site", choices=SITES, default="homonim")
-    parser.add_argument("--matcher", choices=tuple(MATCHERS), nargs="+", default=["sift"])
-    parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("--mismatched", type=float, default=0.5)
+    parser.add_argument("parts", choices=tuple(PARTS), nargs="+")
+    parser.add_argument("--data", type=Path, required=True, help="folder with crossview/")
+    parser.add_argument("--table", type=Path, help="table of the verifier, the shipped one if not given")
+    parser.add_argument(
+        "--windows", type=int, default=24, help="queries of homonim (a pair of sensors) and of sentinel"
+    )
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     cv2.setNumThreads(1)
-    given.out.mkdir(parents=True, exist_ok=True)
-    json.dump(PARTS[given.part](given), sys.stdout, indent=1)
+    json.dump({part: PARTS[part](given) for part in given.parts}, sys.stdout, indent=1)
     sys.stdout.write("\n")
 
 

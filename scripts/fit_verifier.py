@@ -1,4 +1,4 @@
-"""Fits the table of the verifier to registrations that `benchmarks/crossview_sites.py pairs` wrote.
+"""Fits the table of the verifier to registrations that `benchmarks/crossview_rows.py pairs` wrote.
 
     python scripts/fit_verifier.py runs/pairs/*.csv --out src/whence/crossview/verify/sites.json
 

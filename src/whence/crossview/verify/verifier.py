@@ -9,6 +9,7 @@ from typing import final
 
 from whence.core.errors import CoordinateError, OptionError
 from whence.crossview.pose import pose_of
+from whence.crossview.register.picture import Picture
 from whence.crossview.types import Match, MatchClaim, Pose, Registration
 from whence.crossview.verify.claims import (
     Doubt,
@@ -76,7 +77,8 @@ class Verifier:
         if registration.transform is None:
             return None
         h, w = query.pixels.shape[:2]
-        edges = edge_agreement(query.pixels, reference.pixels, reference.valid, registration.transform)
+        known = Picture.of(query.pixels, None).valid
+        edges = edge_agreement(query.pixels, reference.pixels, reference.valid, registration.transform, known)
         return measure(registration, (w, h), (reference.pixels.shape[1], reference.pixels.shape[0]), edges)
 
     def verify(

@@ -1,0 +1,167 @@
+"""How well the probabilities of matches keep their word, on rows that `crossview_rows.py` wrote.
+
+    python benchmarks/verifier.py runs/pairs/*.csv --svg docs/images/verifier-reliability.svg
+
+The answers for each site come from curves that were fitted without it; coeffic is never fitted to. Prints how many true
+registrations were accepted, how many false ones, the expected calibration error with its interval, and bits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from whence.crossview.verify.table import VerifierTable, family_of, shipped_table
+from whence.train.verifier import DIRECTIONS, Config, Examples, fit_curves, log_odds
+
+EDGES = (0.0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0)
+DRAWS = 1000
+MEASURES = tuple(DIRECTIONS)
+NEVER_FITTED = ("coeffic",)
+
+
+def read(paths: Sequence[Path]) -> list[dict[str, str]]:
+    """All rows but those whose truth is uncertain."""
+    rows: list[dict[str, str]] = []
+    for path in paths:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows += [row for row in csv.DictReader(file) if row["label"] != "-1"]
+    return rows
+
+
+def examples_of(rows: Sequence[dict[str, str]]) -> Examples:
+    """Rows with a transform as numbers."""
+    values = np.array([[float(row[f"m_{name}"]) for name in MEASURES] for row in rows]).reshape(-1, len(MEASURES))
+    return Examples(values, MEASURES, np.array([row["label"] == "1" for row in rows], bool), [r["site"] for r in rows])
+
+
+def answers(rows: Sequence[dict[str, str]], table: VerifierTable) -> np.ndarray:
+    """Probability of each row: 0 without a transform, else by curves fitted to the other sites."""
+    probability = np.zeros(len(rows))
+    family = np.array([family_of({"dense_z": float(row.get("s_dense_z") or 0.0)}) for row in rows])
+    site, found = np.array([row["site"] for row in rows]), np.array([row["found"] == "1" for row in rows])
+    config = Config(measures=",".join(curve.measure for curve in table.curves["points"]))
+    for name in np.unique(family):
+        own = found & (family == name)
+        for place in np.unique(site[own]):
+            rest = own & (site != place) & ~np.isin(site, NEVER_FITTED)
+            fitted = examples_of([rows[i] for i in np.flatnonzero(rest)])
+            asked = own & (site == place)
+            enough = fitted.true.any() and not fitted.true.all() and place not in NEVER_FITTED
+            curves = fit_curves(fitted, config) if enough else table.curves.get(name, table.curves["points"])
+            odds = log_odds(curves, examples_of([rows[i] for i in np.flatnonzero(asked)]))
+            probability[asked] = 0.5 * (1.0 + np.tanh(0.5 * odds))
+    return probability
+
+
+def ece(probability: np.ndarray, true: np.ndarray) -> float:
+    """Expected calibration error over `EDGES`."""
+    place = np.clip(np.digitize(probability, EDGES) - 1, 0, len(EDGES) - 2)
+    gaps = [
+        np.sum(place == i) * abs(probability[place == i].mean() - true[place == i].mean())
+        for i in range(len(EDGES) - 1)
+        if (place == i).any()
+    ]
+    return float(sum(gaps) / len(probability))
+
+
+def figures(
+    rows: Sequence[dict[str, str]], probability: np.ndarray, threshold: float, draw: np.random.Generator
+) -> dict[str, object]:
+    """What is reported of a set of rows."""
+    true, matched = np.array([r["label"] == "1" for r in rows]), np.array([r["matched"] == "1" for r in rows])
+    found = np.array([r["found"] == "1" for r in rows])
+    p, t = probability[found], true[found]
+    again = [ece(p[i], t[i]) for i in (draw.integers(0, len(p), len(p)) for _ in range(DRAWS))] if len(p) else [0.0]
+    accepted = probability >= threshold
+    worst = float(probability[~true].max(initial=0.0))
+    return {
+        "matched_pairs": int(matched.sum()),
+        "registered": int(true.sum()),
+        "accepted_and_right": int((accepted & true).sum()),
+        "accepted_but_wrong_place": int((accepted & ~true & matched).sum()),
+        "mismatched_pairs": int((~matched).sum()),
+        "false_accepts": int((accepted & ~matched).sum()),
+        "most_probable_false": round(worst, 4),
+        "rate_below_95%": round(3.0 / max(1, int((~matched).sum())), 5),
+        "ece_of_found": round(ece(p, t), 4) if len(p) else None,
+        "ece_90%": [round(float(v), 4) for v in np.percentile(again, [5, 95])],
+    }
+
+
+def reliability(probability: np.ndarray, true: np.ndarray) -> list[tuple[float, float, int]]:
+    """Mean probability, share true and count in each bin."""
+    place = np.clip(np.digitize(probability, EDGES) - 1, 0, len(EDGES) - 2)
+    return [
+        (float(probability[place == i].mean()), float(true[place == i].mean()), int(np.sum(place == i)))
+        for i in range(len(EDGES) - 1)
+        if (place == i).any()
+    ]
+
+
+def drawing(sets: dict[str, list[tuple[float, float, int]]]) -> str:
+    """A reliability diagram: stated probability across, share of true matches up, area by count."""
+    colours, side, edge = ("#1f77b4", "#d9541e", "#2a9d4a"), 300.0, 46.0
+    whole = side + 2 * edge
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {whole:g} {whole:g}" role="img" '
+    diagonal = f'<path d="M{edge} {edge + side}L{edge + side} {edge}" stroke="#bbb" stroke-dasharray="4 4"/>'
+    parts = [
+        head + 'font-family="sans-serif" font-size="12"><title>Reliability of match probabilities</title>',
+        '<rect width="100%" height="100%" fill="#fff"/>' + diagonal,
+        f'<rect x="{edge}" y="{edge}" width="{side}" height="{side}" fill="none" stroke="#666"/>',
+    ]
+    for tick in (0.0, 0.25, 0.5, 0.75, 1.0):
+        parts.append(f'<text x="{edge + tick * side}" y="{edge + side + 16}" text-anchor="middle">{tick:g}</text>')
+        parts.append(f'<text x="{edge - 6}" y="{edge + side - tick * side + 4}" text-anchor="end">{tick:g}</text>')
+    parts.append(f'<text x="{edge + side / 2}" y="{edge + side + 34}" text-anchor="middle">stated probability</text>')
+    parts.append(f'<text x="{edge}" y="{edge - 12}">share of true registrations</text>')
+    for (name, bins), colour, row in zip(sets.items(), colours, range(3), strict=False):
+        for stated, share, count in bins:
+            x, y = edge + stated * side, edge + side - share * side
+            spread = 1.645 * np.sqrt(max(share * (1 - share), 0.25 / (count + 4)) / max(count, 1)) * side
+            top, foot = max(edge, y - spread), min(edge + side, y + spread)
+            parts.append(f'<path d="M{x:.1f} {top:.1f}V{foot:.1f}" stroke="{colour}"/>')
+            parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{2 + np.log10(count + 1):.1f}" fill="{colour}"/>')
+        parts.append(
+            f'<text x="{edge + side - 8}" y="{edge + side - 12 - 18 * row}" text-anchor="end" fill="{colour}">'
+        )
+        parts.append(f"{name} (n {sum(count for _, _, count in bins)})</text>")
+    return "".join(parts) + "</svg>\n"
+
+
+def main() -> None:
+    """Score rows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("rows", type=Path, nargs="+")
+    parser.add_argument("--svg", type=Path, help="reliability diagram to draw")
+    parser.add_argument("--threshold", type=float, default=0.0, help="that of the shipped table if 0")
+    given = parser.parse_args()
+    table, rows, draw = shipped_table(), read(given.rows), np.random.default_rng(0)
+    threshold = given.threshold or table.threshold
+    probability = answers(rows, table)
+    site = np.array([row["site"] for row in rows])
+    groups = {name: site == name for name in np.unique(site)}
+    groups |= {"fitted sites, each left out": ~np.isin(site, NEVER_FITTED), "all": np.ones(len(rows), bool)}
+    result = {
+        name: figures([rows[i] for i in np.flatnonzero(chosen)], probability[chosen], threshold, draw)
+        for name, chosen in groups.items()
+    }
+    if given.svg:
+        found, true = np.array([r["found"] == "1" for r in rows]), np.array([r["label"] == "1" for r in rows])
+        never = np.isin(site, NEVER_FITTED)
+        sets = {"sites left out in turn": found & ~never, "coeffic": found & never}
+        bins = {n: reliability(probability[chosen], true[chosen]) for n, chosen in sets.items() if chosen.any()}
+        given.svg.parent.mkdir(parents=True, exist_ok=True)
+        given.svg.write_text(drawing(bins), encoding="utf-8")
+    json.dump({"threshold": threshold, "groups": result}, sys.stdout, indent=1)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()
