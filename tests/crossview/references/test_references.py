@@ -261,3 +261,18 @@ def test_windows_of_a_small_picture_and_of_the_world(tmp_path):
 def test_impossible_windows_are_refused(given):
     with pytest.raises(OptionError, match="received"):
         windows.Config(**given)
+
+
+def test_the_quick_look_leaves_no_window_out():
+    rng = np.random.default_rng(3)
+    at = np.degrees(np.arcsin(rng.uniform(-1, 1, 6))), rng.uniform(-180, 180, 6)
+    region = Field.from_points(*at, sigma_km=120.0).normalise().credible_region(0.9)
+    lat, lon = np.degrees(np.arcsin(rng.uniform(-1, 1, 20_000))), rng.uniform(-180, 180, 20_000)
+    reach = np.full(20_000, 60_000.0)
+    found = allowed_rows(lat, lon, 2 * reach, region, None)
+    inside = np.asarray(region.contains(lat, lon))
+    around = destination(lat[:, None], lon[:, None], np.arange(8) * 45.0, 60.0)
+    touches = inside | np.asarray(region.contains(around[0].ravel(), around[1].ravel())).reshape(-1, 8).any(axis=1)
+    assert inside.any()
+    assert (found >= touches).all()
+    assert (found & ~touches).sum() <= 0.02 * found.sum()  # cells whose middle lies between the eight points

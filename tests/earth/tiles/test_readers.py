@@ -16,7 +16,7 @@ from made_rasters import expected, save, wave_pixels
 from whence.core.errors import CoordinateError, ImageError, InputError
 from whence.earth.tiles.georeference import GeoReference
 from whence.earth.tiles.mosaic import Mosaic
-from whence.earth.tiles.opening import Config, open_raster, open_rasters
+from whence.earth.tiles.opening import Config, open_all, open_raster, open_rasters
 from whence.earth.tiles.pictures import PictureRaster
 from whence.earth.tiles.pmtiles import tile_addresses, tile_number
 from whence.earth.tiles.pyramid import TileLevel, tile_at, tile_range_of
@@ -347,3 +347,12 @@ def test_tiles_of_a_rectangle():
     assert (found.x_min, found.x_max, found.y_min, found.y_max) == (17, 17, 11, 11)
     with pytest.raises(CoordinateError, match=r"85\.05"):
         tile_at(3, 89.0, 0.0)
+
+
+def test_a_folder_opens_what_it_can_and_names_the_rest(tmp_path):
+    save(wave_pixels(20, 20), tmp_path / "a.png")
+    save(wave_pixels(20, 20), tmp_path / "b.png")
+    (tmp_path / "b.georef.json").write_text(json.dumps({"north": 2.0, "south": 1.0, "west": 3.0, "east": 4.0}))
+    rasters, problems = open_all(tmp_path)
+    assert [raster.name for raster in rasters] == [str(tmp_path / "b.png")]
+    assert list(problems) == ["a.png"]

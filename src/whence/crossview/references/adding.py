@@ -154,7 +154,7 @@ class _Run:
 
     def embed(self, source: Source, stamp: str, size: int) -> tuple[SourceRecord, list[Shard]] | None:
         """Windows and vectors of a source; ``None`` if it was stopped."""
-        rasters = open_source(source)
+        rasters, problems = open_source(source)
         mosaic = Mosaic(rasters)
         places = list(windows.lay_windows(rasters, source.laying))
         total, done = sum(len(part.lat_deg) for part in places), 0
@@ -186,7 +186,7 @@ class _Run:
                 shards.append(shard)
                 done = min(total, done + len(part.lat_deg[start : start + SHARD_WINDOWS]))
                 self._report(done, total, name)
-        unreadable = {key: why for shard in shards for key, why in shard.unreadable.items()}
+        unreadable = problems | {key: why for shard in shards for key, why in shard.unreadable.items()}
         record = SourceRecord(
             path=source.path,
             stamp=stamp,

@@ -23,6 +23,8 @@ _SLACK = 0.01
 """Distances on the sphere are within this share of those on WGS84."""
 
 _CHUNK = 4_000_000
+_BOXES = 100_000
+_FEW_BOXES = 8
 
 
 def allowed_rows(
@@ -76,21 +78,44 @@ def _angles(lat: np.ndarray, lon: np.ndarray, at_lat: float, at_lon: float) -> F
 
 def _in_region(lat: np.ndarray, lon: np.ndarray, reach_m: np.ndarray, region: CellRegion) -> Bool[np.ndarray, " n"]:
     """Middles in the region; else eight points around at half the side; else cells whose centre is within reach."""
-    out = np.asarray(region.contains(lat, lon))
-    rest = np.flatnonzero(~out)
-    if not rest.size or not region.index.size:
+    out = np.zeros(len(lat), bool)
+    if not len(lat) or not region.index.size:
         return out
-    bearing = np.arange(8) * 45.0
-    around = destination(lat[rest, None], lon[rest, None], bearing, reach_m[rest, None] / 1e3)
-    out[rest] = np.asarray(region.contains(around[0].ravel(), around[1].ravel())).reshape(-1, 8).any(axis=1)
+    cells = region.partition.vectors_of(region.index)
+    rows = np.flatnonzero(_close(grid.unit_vectors(lat, lon), cells, float(reach_m.max()) / _EARTH_M + _radius(region)))
+    out[rows] = region.contains(lat[rows], lon[rows])
+    rest = rows[~out[rows]]
+    if rest.size:
+        around = destination(lat[rest, None], lon[rest, None], np.arange(8) * 45.0, reach_m[rest, None] / 1e3)
+        out[rest] = np.asarray(region.contains(around[0].ravel(), around[1].ravel())).reshape(-1, 8).any(axis=1)
     # Cells that are smaller than the window may lie between the eight points.
     smallest = float(np.sqrt(region.partition.areas_km2[region.index].min())) * 1e3
-    rest = np.flatnonzero(~out & (reach_m > smallest / 4.0))
-    if rest.size:
-        cells = region.partition.vectors_of(region.index)
-        step = max(1, _CHUNK // len(cells))
-        for start in range(0, rest.size, step):
-            part = rest[start : start + step]
-            cosine = (grid.unit_vectors(lat[part], lon[part]) @ cells.T).max(axis=1)
-            out[part] = _EARTH_M * np.arccos(np.clip(cosine, -1.0, 1.0)) <= reach_m[part] * (1.0 + _SLACK)
+    rest = rows[~out[rows] & (reach_m[rows] > smallest / 4.0)]
+    step = max(1, _CHUNK // len(cells))
+    for start in range(0, rest.size, step):
+        part = rest[start : start + step]
+        cosine = (grid.unit_vectors(lat[part], lon[part]) @ cells.T).max(axis=1)
+        out[part] = _EARTH_M * np.arccos(np.clip(cosine, -1.0, 1.0)) <= reach_m[part] * (1.0 + _SLACK)
     return out
+
+
+def _radius(region: CellRegion) -> float:
+    """Bound on the angle between the centre of a cell and its corners: a cell is no longer than 2.5 times its side."""
+    return 1.25 * float(np.sqrt(region.partition.areas_km2[region.index].max())) * 1e3 / _EARTH_M
+
+
+def _close(rows: Float[np.ndarray, "n 3"], cells: Float[np.ndarray, "m 3"], reach: float) -> Bool[np.ndarray, " n"]:
+    """Rows that may lie within a reach of a cell's centre: space is cut into boxes that wide, neighbours count."""
+    boxes = max(1, min(_BOXES, int(2.0 / (1.01 * reach))))
+    if boxes < _FEW_BOXES:
+        return np.ones(len(rows), bool)
+
+    def box(vectors: np.ndarray) -> np.ndarray:
+        return np.clip(((vectors + 1.0) * (boxes / 2.0)).astype(np.int64), 0, boxes - 1) + 1
+
+    def key(places: np.ndarray) -> np.ndarray:
+        return np.asarray((places[..., 0] * (boxes + 2) + places[..., 1]) * (boxes + 2) + places[..., 2])
+
+    steps = np.stack(np.meshgrid(*[np.arange(-1, 2)] * 3), axis=-1).reshape(-1, 3)
+    near = np.unique(key(np.unique(box(cells), axis=0)[:, None] + steps))
+    return np.isin(key(box(rows)), near)

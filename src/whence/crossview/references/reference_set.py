@@ -174,7 +174,7 @@ class ReferenceSet:
 
     def _rasters(self, source: int) -> tuple[Raster, ...]:
         if source not in self._opened:
-            self._opened[source] = open_source(source_of(self.header.sources[source]))
+            self._opened[source] = open_source(source_of(self.header.sources[source]))[0]
         return self._opened[source]
 
     def _mosaic_of(self, source: int) -> Mosaic:

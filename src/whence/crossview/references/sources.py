@@ -53,8 +53,8 @@ class Source:
         )
 
 
-def open_source(source: Source) -> tuple[Raster, ...]:
-    """Open the rasters of a source.
+def open_source(source: Source) -> tuple[tuple[Raster, ...], dict[str, str]]:
+    """Open the rasters of a source; also what in it could not be used, by file, with the reason.
 
     Raises:
         InputError: nothing there, or nothing whose place is known.
@@ -62,8 +62,8 @@ def open_source(source: Source) -> tuple[Raster, ...]:
     if source.server.url:
         told = source.reading
         where = Provenance(told.source or source.path, told.licence, source.path, told.date)
-        return tile_levels(TileUrl(source.server, where, told.nodata))
-    return opening.open_rasters(Path(source.path), source.reading)
+        return tile_levels(TileUrl(source.server, where, told.nodata)), {}
+    return opening.open_all(Path(source.path), source.reading)
 
 
 def source_of(record: SourceRecord) -> Source:

@@ -66,13 +66,30 @@ def open_rasters(path: Path | str, config: Config | None = None) -> tuple[Raster
     Raises:
         InputError: nothing there, or nothing whose place is known.
     """
+    return open_all(path, config)[0]
+
+
+def open_all(path: Path | str, config: Config | None = None) -> tuple[tuple[Raster, ...], dict[str, str]]:
+    """As `open_rasters`, and what in a folder could not be used, by file, with the reason.
+
+    Args:
+        path: file or folder.
+        config: what the files do not tell.
+
+    Raises:
+        InputError: nothing there, or nothing whose place is known.
+    """
     path, config = Path(path), config or Config()
-    if path.is_dir():
-        if is_tile_folder(path):
-            return tile_levels(TileFolder(path, _provenance(path, config), tms=config.tms, nodata=config.nodata))
+    if path.is_dir() and not is_tile_folder(path):
         return _open_folder(path, config)
+    if path.is_dir():
+        return tile_levels(TileFolder(path, _provenance(path, config), tms=config.tms, nodata=config.nodata)), {}
     if not path.exists():
         raise InputError(f"{path}: no such file or folder.")
+    return _open_file(path, config), {}
+
+
+def _open_file(path: Path, config: Config) -> tuple[Raster, ...]:
     if path.suffix.lower() == ".mbtiles":
         return tile_levels(MBTiles(path, _provenance(path, config), config.nodata))
     if path.suffix.lower() == ".pmtiles":
@@ -89,18 +106,18 @@ def open_raster(path: Path | str, config: Config | None = None) -> Raster:
     return open_rasters(path, config)[0]
 
 
-def _open_folder(path: Path, config: Config) -> tuple[Raster, ...]:
+def _open_folder(path: Path, config: Config) -> tuple[tuple[Raster, ...], dict[str, str]]:
     found: list[Raster] = []
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     for file in _files(path):
         try:
-            found.extend(open_rasters(file, config))
+            found.extend(_open_file(file, config))
         except InputError as error:
-            problems.append(str(error))
+            problems[file.name] = str(error)
     if not found:
-        told = f" The first of {len(problems)} problems: {problems[0]}" if problems else ""
+        told = f" The first of {len(problems)} problems: {next(iter(problems.values()))}" if problems else ""
         raise InputError(f"{path}: no tiles ({{z}}/{{x}}/{{y}}.png), and no pictures whose place is known.{told}")
-    return tuple(found)
+    return tuple(found), problems
 
 
 def _files(path: Path) -> Iterator[Path]:

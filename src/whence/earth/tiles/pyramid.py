@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
 from typing import final
 
 import numpy as np
@@ -32,6 +33,7 @@ _MAX_BLOCK_PX = 1 << 28
 _EDGE_DEG = 85.05112877980659
 _GZIP = b"\x1f\x8b"
 
+_numbers = count()
 _tiles: ByteCache[tuple[np.ndarray, np.ndarray]] = ByteCache(_KEPT_BYTES)
 
 
@@ -95,6 +97,7 @@ class TileLevel(Raster):
         self._range = source.levels[zoom]
         self.side_px = side_px or _side_of(source, zoom)
         self.unreadable: dict[str, str] = {}
+        self._number = next(_numbers)
         columns = self._range.x_max - self._range.x_min + 1
         rows = self._range.y_max - self._range.y_min + 1
         first = GeoReference.of_tile(zoom, self._range.x_min, self._range.y_min, self.side_px)
@@ -162,7 +165,7 @@ class TileLevel(Raster):
             return found, found[0].nbytes + found[1].nbytes
 
         try:
-            found = _tiles.get((self.source.name, id(self.source), key), make)
+            found = _tiles.get((self._number, x, y), make)
         except InputError as error:
             self.unreadable[key] = str(error)
             _log.warning("left out: %s", error)
