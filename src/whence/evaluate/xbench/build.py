@@ -78,7 +78,7 @@ def build(
     kept, entries, vectors = [], [], []
     for number, item in enumerate(found, 1):
         entries.append((
-            _write(folder, item.query, item.query_kind, item.query_source, item.licence),
+            _write(folder, item.query, item.query_kind, item.query_source, item.licence, item.told_gsd_m_per_px),
             _write(folder, item.reference, item.reference_kind, item.reference_source, item.licence),
         ))  # fmt: skip
         vectors.append(descriptor([item.reference])[0])
@@ -146,7 +146,14 @@ def _notes(items: Sequence[Item], pairs: int, config: Config) -> tuple[str, ...]
     )
 
 
-def _write(folder: Path, pixels: UInt8[np.ndarray, "_ _ 3"], kind: ViewKind, source: str, licence: str) -> PictureEntry:
+def _write(
+    folder: Path,
+    pixels: UInt8[np.ndarray, "_ _ 3"],
+    kind: ViewKind,
+    source: str,
+    licence: str,
+    gsd_m_per_px: float | None = None,
+) -> PictureEntry:
     """Write a picture under its hash; one that is there already is not written again."""
     from PIL import Image
 
@@ -156,4 +163,4 @@ def _write(folder: Path, pixels: UInt8[np.ndarray, "_ _ 3"], kind: ViewKind, sou
     name = f"{PICTURES}/{digest[:32]}.png"
     if not (folder / name).exists():
         (folder / name).write_bytes(buffer.getvalue())
-    return PictureEntry(name, digest, kind, pixels.shape[1], pixels.shape[0], source, licence)
+    return PictureEntry(name, digest, kind, pixels.shape[1], pixels.shape[0], source, licence, gsd_m_per_px)

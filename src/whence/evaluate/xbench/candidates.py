@@ -36,6 +36,7 @@ class Candidate:
         query_source: what the query was taken from.
         reference_source: what the reference was taken from.
         licence: of both.
+        told_gsd_m_per_px: ground sample distance of the query that systems may be told; need not be exact.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Candidate:
     query_source: str = ""
     reference_source: str = ""
     licence: str = ""
+    told_gsd_m_per_px: float | None = None
 
 
 def candidates(
@@ -89,6 +91,7 @@ def candidates(
             _named(pair.query, pair.window),
             _named(best.path, best.window),
             pair.attributes.get("licence", ""),
+            gsd,
         )
 
 

@@ -35,6 +35,7 @@ class PictureEntry:
         height_px: its height.
         source: what it was taken from, in a line.
         licence: as the pair set states it.
+        gsd_m_per_px: of a query, as a system may be told it; ``None`` if it is not known.
     """
 
     file: str
@@ -44,6 +45,7 @@ class PictureEntry:
     height_px: int
     source: str = ""
     licence: str = ""
+    gsd_m_per_px: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
