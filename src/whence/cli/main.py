@@ -20,6 +20,7 @@ from whence.cli.evaluate import evaluate
 from whence.cli.exits import EXITS, Exit
 from whence.cli.faithfulness import faithfulness
 from whence.cli.locate import locate
+from whence.cli.match import match
 from whence.cli.models import models
 from whence.cli.output import write_error
 from whence.cli.place import place, places
@@ -27,6 +28,7 @@ from whence.cli.predict import predict
 from whence.cli.sources import sources
 from whence.cli.tiles import tiles
 from whence.cli.train import export, train
+from whence.cli.xbench import xbench
 from whence.core.errors import InputError, WhenceError
 
 SOURCE_THREADS = "whence-"
@@ -131,8 +133,10 @@ for _command in (
     calibrate,
     benchmarks,
     faithfulness,
+    match,
     models,
     tiles,
+    xbench,
 ):
     program.add_command(_command)
 
