@@ -115,6 +115,7 @@ STATISTICS = (
     "matches",
     "first_inliers",
     "second_support",
+    "screening",
     "guided_matches",
     "inliers",
     "inlier_share",

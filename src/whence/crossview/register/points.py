@@ -134,7 +134,9 @@ def _nearest(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.n
         index[part] = alike.argmax(axis=1)
         best[part] = alike[rows, index[part]]
         most = alike.max(axis=0)
-        for column in np.flatnonzero((most > back_best) & np.isin(np.arange(len(b)), index[part])):
+        risen = most > back_best
+        back[risen] = -1  # not mutual unless one of these rows takes it for its nearest
+        for column in np.intersect1d(np.flatnonzero(risen), index[part]):
             back[column] = start + alike[:, column].argmax()
         back_best = np.maximum(back_best, most)
         if len(b) > 1:

@@ -117,12 +117,12 @@ class Registrar:
         generator = np.random.default_rng(self.config.seed)
         guesses, pool = self._guesses(query, reference, allowed, expected, known, generator)
         screened = [self._screened(guess, query, reference, allowed, generator) for guess in guesses]
-        for _, guess in sorted(screened, key=lambda item: -item[0]):
+        for screening, guess in sorted(screened, key=lambda item: -item[0]):
             best = self._guided(guess.transform, query, reference, allowed, generator)
             if best is not None:
                 final = self._guess(best.transform, pool.near, pool.far, guess.peak)
                 others = [other for _, other in screened if not _same_place(other, final, query)]
-                return self._finished(final, best, others, query, reference, allowed, expected)
+                return self._finished(final, best, others, query, reference, allowed, expected, screening)
         return self._nothing(guesses)
 
     # ------------------------------------------------------------------------------------------- what is looked for
@@ -319,6 +319,7 @@ class Registrar:
         reference: Reference,
         allowed: Allowed,
         expected: tuple[float | None, float | None],
+        screening: float,
     ) -> Registration:
         fits = fit_models(
             best.transform,
@@ -339,7 +340,7 @@ class Registrar:
         found |= statistics.of_guided(best, fit, query)
         found |= statistics.of_transform(fit, query, expected_scale=expected[0], expected_turn_deg=expected[1])
         found |= statistics.of_overlap(fit.transform, query, reference.picture, best.window)
-        found |= statistics.of_dense(guess.peak)
+        found |= statistics.of_dense(guess.peak) | {"screening": screening}
         found["scale"] /= size
         found["residual_px"] /= size
         found["sigma_px"] = math.sqrt((covariance[0] + covariance[2]) / 2.0) / size
@@ -369,9 +370,9 @@ class Registrar:
 
 
 def _second(chosen: _Guess, others: Sequence[_Guess]) -> float:
-    """Support of the best other place as a share of the chosen one's, at most 2."""
-    best = max((guess.support for guess in others), default=0.0)
-    return min(best / max(chosen.support, 1e-6), 2.0)
+    """Support of the best other place, or what chance gives anywhere, as a share of the chosen one's, at most 2."""
+    best = max((guess.support for guess in others), default=_LEAST_SUPPORT)
+    return min(max(best, _LEAST_SUPPORT) / max(chosen.support, 1e-6), 2.0)
 
 
 def _same_place(a: _Guess, b: _Guess, query: Picture) -> bool:
