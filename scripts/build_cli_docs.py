@@ -16,6 +16,9 @@ import click
 from whence.cli.exits import EXITS
 from whence.cli.main import program
 from whence.core.config import Setting, settings
+from whence.crossview.evidence import Config as MatchEvidenceConfig
+from whence.crossview.match import matching_parts
+from whence.earth.tiles.opening import Config as OpeningConfig
 from whence.encode.image import image_encoders
 from whence.encode.location import location_encoders
 from whence.encode.text import text_encoders
@@ -140,6 +143,7 @@ def configuration_page() -> str:
         _SETTINGS,
     ]
     named: list[tuple[str, type | None]] = [("estimate", EstimateConfig), ("prior", PriorConfig)]
+    named += [("crossview", MatchEvidenceConfig), *matching_parts().items(), ("tiles", OpeningConfig)]
     named += [(name, config_of(sources().load(name))) for name in sources().names()]
     for name, config in named:
         found = settings(config) if config else ()

@@ -19,6 +19,7 @@ from whence.estimate.calibration import Calibration
 from whence.estimate.coarsen import LEVELS, coarsen
 from whence.estimate.estimate import Config as EstimateConfig
 from whence.estimate.estimate import estimate
+from whence.estimate.fuse import add_up
 from whence.estimate.types import Estimate, QueryInfo
 from whence.evidence.constraints import Constraint, Constraints, parse_constraints
 from whence.evidence.prior import Config as PriorConfig
@@ -28,7 +29,11 @@ from whence.evidence.types import EvidenceSource
 from whence.samples.view import Metadata, Query, View, ViewKind
 
 if TYPE_CHECKING:
+    from whence.crossview.refine import Refiner
     from whence.earth.field import Field
+
+_REFINING = ("candidates", "crossview", "match", "register", "verify")
+"""Parts that have a say where tiles are given."""
 
 NO_CALIBRATION = "none"
 """Value of `Options.calibration` that leaves out also what models bring."""
@@ -59,6 +64,8 @@ class Options:
     "Where pictures are taken before anything is known: photos, land, uniform or a field file."
     kind: str | None = None
     "From where the pictures look: ground, panorama, drone, satellite or map; what the files say if not given."
+    tiles: str | None = None
+    "Reference pictures from above on which views that look down are laid, where everything else believes them to be."
     top: int = 5
     "How many candidates, and regions of each level, are given."
     calibration: str | None = None
@@ -96,6 +103,7 @@ class Locator:
                 )
             self._settings.setdefault(part, {})["model"] = self.options.model
         self.sources = self._make_sources()
+        self.refiner = self._make_refiner()
         self.calibrations = self._find_calibrations()
         self.constraints: tuple[Constraint, ...] = parse_constraints(
             self.options.within, self.options.exclude, self.options.near
@@ -126,6 +134,8 @@ class Locator:
             if Path(name.strip()).is_file()
         ]
         asked = [f"{source.NAME} {source.version}".strip() for source in self.sources]
+        if self.refiner is not None:
+            asked.append(self.refiner.version)
         configuration = fingerprint(
             {f.name: str(getattr(self.options, f.name)) for f in fields(self.options) if f.name != "calibration"},
             dict(sorted(self.options.settings.items())),
@@ -191,6 +201,8 @@ class Locator:
         if self.constraints:
             asked.append(Constraints(self.constraints))
         evidence = gather(seen, asked)
+        if self.refiner is not None:
+            evidence = (*evidence, self.refiner.read(seen, add_up(self.prior, evidence).normalise()))
         timings = {**(timings_ms or {}), "evidence": (time.perf_counter() - started) * 1e3}
         config = replace(
             build(EstimateConfig, self._settings.get("estimate", {}), owner="estimate"), top=self.options.top
@@ -229,6 +241,13 @@ class Locator:
                 made.append(source)
         return tuple(made)
 
+    def _make_refiner(self) -> Refiner | None:
+        if self.options.tiles is None:
+            return None
+        from whence.crossview.refine import Refiner, refining_options
+
+        return Refiner(self.options.tiles, *refining_options(self._settings))
+
     def _find_calibrations(self) -> tuple[Calibration, ...]:
         """That of the options, else those that the models' bundles carry for sources whose temperature is not set."""
         given = self.options.calibration
@@ -245,7 +264,7 @@ class Locator:
 
     @staticmethod
     def _known_parts() -> tuple[str, ...]:
-        return ("estimate", "prior", *sources().names())
+        return ("estimate", "prior", *_REFINING, *sources().names())
 
 
 def config_of(source: type[EvidenceSource]) -> type | None:

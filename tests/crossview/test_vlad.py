@@ -1,25 +1,13 @@
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
+from made_ground import ground
 from whence.core.errors import OptionError
 from whence.crossview.encoders import open_encoder
 from whence.crossview.vlad import Config, VladEncoder, VladTable, with_data
 from whence.samples.view import ViewKind
-
-
-def ground(seed: int, side_px: int = 640) -> np.ndarray:
-    """A picture from above: fields, and roofs among them."""
-    generator = np.random.default_rng(seed)
-    picture = cv2.resize(generator.uniform(60, 160, (9, 9, 3)).astype(np.uint8), (side_px, side_px))
-    for _ in range(160):
-        x, y = (int(v) for v in generator.integers(0, side_px, 2))
-        size = tuple(float(v) for v in generator.uniform(6, 40, 2))
-        box = cv2.boxPoints(((float(x), float(y)), size, float(generator.uniform(0, 90))))
-        cv2.fillPoly(picture, [box.astype(np.int32)], tuple(float(v) for v in generator.integers(20, 255, 3)))
-    return picture
 
 
 @pytest.fixture(scope="module")

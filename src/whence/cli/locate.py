@@ -21,6 +21,7 @@ Examples:
   whence locate holiday/ --json holiday.jsonl --workers 4
   whence locate photo.jpg --not France --near 46.5,8,300
   whence locate photo.jpg --model geoclip
+  whence locate drone.jpg --refine --tiles myset
   find . -name '*.jpg' | whence locate - | jq .point
 """
 
@@ -79,6 +80,14 @@ def answer_options(command: F) -> F:
                 "--kind",
                 metavar="KIND",
                 help="What the pictures are: ground, panorama, drone, satellite or map; read off the files by default.",
+            ),
+            click.option(
+                "--refine",
+                is_flag=True,
+                help="Lay pictures that look down onto the pictures of --tiles, where they are believed to be.",
+            ),
+            click.option(
+                "--tiles", metavar="SET", help="Reference pictures from above for --refine ('whence tiles add')."
             ),
             click.option("--top", default=5, show_default=True, help="How many candidates and regions to give."),
             click.option("--text", metavar="TEXT", help="What else is known in words, such as a caption."),
@@ -195,6 +204,8 @@ def options_of(given: dict[str, Any]) -> Options:
         if not equals:
             raise click.BadOptionUsage("--set", f"--set takes PART.NAME=VALUE, received {text!r}.")
         settings[key.strip()] = value.strip()
+    if given["refine"] != (given["tiles"] is not None):
+        raise click.UsageError("--refine and --tiles SET go together.")
     named = tuple(name.strip() for item in given["sources"] for name in item.split(",") if name.strip())
     return Options(
         ignore_gps=given["ignore_gps"],
@@ -207,6 +218,7 @@ def options_of(given: dict[str, Any]) -> Options:
         prior=given["prior"],
         kind=given["kind"],
         calibration=given["calibration"],
+        tiles=given["tiles"],
         top=given["top"],
         settings=settings,
     )

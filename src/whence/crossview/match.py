@@ -1,0 +1,270 @@
+"""`Matcher`: a view against reference pictures, from where to look to a verified match or "no match"."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, final
+
+import numpy as np
+from jaxtyping import UInt8
+
+from whence.core.config import build
+from whence.core.errors import OptionError
+from whence.crossview.candidates import Config as CandidatesConfig
+from whence.crossview.candidates import Place, Within, find_places
+from whence.crossview.ground import Ground
+from whence.crossview.known import Known, known_of_file
+from whence.crossview.register.config import PosePrior, RegisterConfig
+from whence.crossview.register.registrar import Registrar
+from whence.crossview.types import Match
+from whence.crossview.verify import MatchPriors, Verifier
+from whence.crossview.verify.verifier import Config as VerifyConfig
+from whence.earth.coordinates import distance_km
+from whence.earth.tiles.types import Patch
+from whence.samples.view import View, ViewKind
+
+FROM_ABOVE = frozenset({ViewKind.DRONE, ViewKind.SATELLITE, ViewKind.MAP})
+"""Views that one transform can lay onto a tile."""
+
+_TURN_RANGE_DEG = 40.0
+_LEAST_VALID = 0.02
+_APART_SHARE = 0.75
+_R95_PER_SIGMA = 2.448
+
+
+@dataclass(frozen=True)
+class Config:
+    """How much is looked at."""
+
+    query_px: int = 1024
+    "Long side to which larger queries are brought."
+    patch_px: int = 2048
+    "Largest side of a reference patch that a query is registered on."
+    margin: float = 1.6
+    "A patch is so many times as wide as the ground that the query is thought to show."
+    enough: float = 0.98
+    "Probability at which no further places are looked at."
+    within: float = 0.5
+    "How probable it is, before anything is compared, that the ground of a query lies where it is looked for."
+    scale_range: float = 1.6
+    "A ground sample distance that is known is at most this factor off; a window's side is off by twice as much."
+
+    def __post_init__(self) -> None:
+        if min(self.query_px, self.patch_px) < 64 or self.margin < 1.0 or self.scale_range < 1.0:
+            raise OptionError(f"match needs sides of 64 px, margin ≥ 1 and scale_range ≥ 1, received {self}.")
+        if not (0.0 < self.within < 1.0 and 0.0 < self.enough <= 1.0):
+            raise OptionError(f"match.within and match.enough are probabilities, received {self}.")
+
+
+@dataclass(frozen=True)
+class Options:
+    """All settings of matching."""
+
+    match: Config = field(default_factory=Config)
+    candidates: CandidatesConfig = field(default_factory=CandidatesConfig)
+    register: RegisterConfig = field(default_factory=RegisterConfig)
+    verify: VerifyConfig = field(default_factory=VerifyConfig)
+
+
+def matching_parts() -> dict[str, type]:
+    """Settings of matching by the name of their part."""
+    return {"candidates": CandidatesConfig, "match": Config, "register": RegisterConfig, "verify": VerifyConfig}
+
+
+def matching_options(settings: Mapping[str, Mapping[str, object]]) -> Options:
+    """Settings by part as options.
+
+    Raises:
+        OptionError: an unknown setting, or a value out of range.
+    """
+    made: dict[str, Any] = {
+        name: build(kind, settings.get(name, {}), owner=name) for name, kind in matching_parts().items()
+    }
+    return Options(**made)
+
+
+@final
+class Matcher:
+    """Matches views with reference pictures; loads what it needs once.
+
+    Args:
+        ground: where places are looked for.
+        options: settings.
+
+    Raises:
+        OptionError: a setting out of range, or a file that the user must bring is missing.
+        ArtifactError: the references were embedded by another model than is here.
+    """
+
+    def __init__(self, ground: Ground, options: Options | None = None) -> None:
+        self.ground = ground
+        self.options = options or Options()
+        self.registrar = Registrar(self.options.register)
+        turning = all(encoder.TURNS_WITH_PICTURE for encoder in self.registrar.encoders)
+        self._turns_with_picture = turning and not self.options.register.dense
+
+    def match(
+        self,
+        view: View,
+        *,
+        near: tuple[float, float, float] | None = None,
+        heading_deg: float | None = None,
+        gsd_m_per_px: float | None = None,
+        within: Within | None = None,
+        use_file: bool = True,
+        k: int = 1,
+    ) -> tuple[Match, ...]:
+        """Look for a view.
+
+        Args:
+            view: what is looked for; drone, satellite and map views are registered.
+            near: latitude, longitude and a radius in metres that its middle lies within.
+            heading_deg: bearing of its upward direction.
+            gsd_m_per_px: metres on the ground a pixel of the full picture.
+            within: a region or belief to look inside of.
+            use_file: whether heading and height that the file tells are used where nothing is given.
+            k: at most so many matches, accepted or not, the most probable first.
+
+        Returns:
+            What the view was compared with; empty where there are no references.
+
+        Raises:
+            OptionError: a kind of view that cannot be registered, or numbers out of range.
+        """
+        if view.kind not in FROM_ABOVE:
+            raise OptionError(
+                f"{view.name} is a {view.kind.value} view; those registered on tiles look down: "
+                f"{', '.join(sorted(kind.value for kind in FROM_ABOVE))}. If it does look down, say so by --kind."
+            )
+        lat, lon, radius = near or (None, None, math.inf)
+        given = Known(lat, lon, radius, heading_deg, gsd_m_per_px=gsd_m_per_px)
+        known = given | known_of_file(view) if use_file else given
+        query, known = self._brought_down(view, known)
+        started = time.perf_counter()
+        places = find_places(query, self.ground, known, within, self.options.candidates)
+        found_ms = (time.perf_counter() - started) * 1e3
+        if not places:
+            return ()
+        prior = self.options.match.within / _count_apart(places)
+        verifier = Verifier(replace(self.options.verify, prior=prior))
+        tried: list[Match] = []
+        for place in places:
+            patch, gsd = self._patch(query, place, known)
+            if patch.valid.mean() < _LEAST_VALID:
+                continue
+            tried.append(self._tried(query, patch, gsd, place, known, verifier, found_ms))
+            if tried[-1].probability >= self.options.match.enough:
+                break
+        return tuple(sorted(tried, key=lambda item: -item.probability)[:k])
+
+    def scorer(self, match: Match) -> Callable[[UInt8[np.ndarray, "height width 3"]], float]:
+        """What gives the log-odds of a match for other pixels of its query, matched and verified anew."""
+        verifier = Verifier(self.options.verify)
+
+        def score(pixels: UInt8[np.ndarray, "height width 3"]) -> float:
+            registration = self.registrar.register(pixels, match.reference, prior=_prior_of(match))
+            found = verifier.verify(replace(match.query, pixels=pixels), match.reference, registration)
+            return found.prior_log_odds + math.fsum(claim.log_odds for claim in found.claims)
+
+        return score
+
+    def _brought_down(self, view: View, known: Known) -> tuple[View, Known]:
+        """The view at no more than its working size, and what is known in its pixels."""
+        height, width = view.pixels.shape[:2]
+        scale = min(1.0, self.options.match.query_px / max(height, width))
+        pixels = view.pixels if scale == 1.0 else _resized(view.pixels, scale)
+        if known.gsd_m_per_px is not None:
+            known = replace(known, gsd_m_per_px=known.gsd_m_per_px * max(view.size_px) / max(pixels.shape[:2]))
+        return replace(view, pixels=pixels), known
+
+    def _tried(
+        self,
+        query: View,
+        patch: Patch,
+        gsd: float,
+        place: Place,
+        known: Known,
+        verifier: Verifier,
+        found_ms: float,
+    ) -> Match:
+        """The better of the headings that are possible at a place."""
+        best: Match | None = None
+        for heading in self._headings(place, known):
+            started = time.perf_counter()
+            prior = PosePrior(
+                gsd,
+                self.options.match.scale_range * (1.0 if known.gsd_m_per_px is not None else 2.0),
+                heading,
+                _TURN_RANGE_DEG,
+            )
+            registration = self.registrar.register(query.pixels, patch, prior=prior)
+            register_ms = (time.perf_counter() - started) * 1e3
+            match = verifier.verify(query, patch, registration, priors=_priors(known, bool(place.score)))
+            timings = {"retrieve": found_ms, "register": register_ms, **match.timings_ms}
+            match = replace(match, timings_ms=timings)
+            if best is None or match.probability > best.probability:
+                best = match
+            if best.accepted:
+                break
+        assert best is not None
+        return best
+
+    def _headings(self, place: Place, known: Known) -> Sequence[float | None]:
+        """Features that turn with the picture need no heading; for others telemetry's may be upside down."""
+        if self._turns_with_picture:
+            return (None,)
+        heading = known.heading_deg if known.heading_deg is not None else place.heading_deg
+        return (None,) if heading is None else (heading, (heading + 180.0) % 360.0)
+
+    def _patch(self, query: View, place: Place, known: Known) -> tuple[Patch, float]:
+        """The reference around a place, and the ground sample distance that the query is expected to have."""
+        config, long_px = self.options.match, max(query.pixels.shape[:2])
+        shown_m = place.shown_m if known.gsd_m_per_px is None else known.gsd_m_per_px * long_px
+        gsd = shown_m / long_px
+        side_m = max(config.margin * shown_m, place.side_m)
+        finest = self.ground.finest_gsd_m(place.lat_deg, place.lon_deg)
+        side_px = round(min(config.patch_px, side_m / max(finest, gsd / 2.0)))
+        return self.ground.mosaic.patch_at(place.lat_deg, place.lon_deg, side_m, max(64, side_px)), gsd
+
+
+def _count_apart(places: Sequence[Place]) -> int:
+    """How many of the places show other ground than those before them."""
+    apart: list[Place] = []
+    for place in places:
+        if all(
+            float(distance_km(place.lat_deg, place.lon_deg, other.lat_deg, other.lon_deg)) * 1e3
+            > _APART_SHARE * min(place.side_m, other.side_m)
+            for other in apart
+        ):
+            apart.append(place)
+    return len(apart)
+
+
+def _prior_of(match: Match) -> PosePrior:
+    """The search around the pose that was found."""
+    if match.pose is None:
+        return PosePrior()
+    return PosePrior(match.pose.gsd_m_per_px, 1.3, match.pose.heading_deg, _TURN_RANGE_DEG)
+
+
+def _priors(known: Known, retrieved: bool) -> MatchPriors:
+    placed = known.lat_deg is not None and math.isfinite(known.radius_m)
+    return MatchPriors(
+        lat_deg=known.lat_deg if placed else None,
+        lon_deg=known.lon_deg if placed else None,
+        position_sigma_m=known.radius_m / _R95_PER_SIGMA if placed else 100.0,
+        heading_deg=known.heading_deg,
+        heading_sigma_deg=known.heading_sigma_deg,
+        gsd_m_per_px=known.gsd_m_per_px,
+        searched="position,scale" if not retrieved else "position",
+    )
+
+
+def _resized(pixels: UInt8[np.ndarray, "h w 3"], scale: float) -> UInt8[np.ndarray, "height width 3"]:
+    import cv2
+
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA))
