@@ -121,7 +121,7 @@ def brighton_part(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def homonim_part(given: argparse.Namespace) -> dict[str, Any]:
-    """Windows of aerial strips and of Sentinel-2 searched for in whole scenes of other sensors; scale and north known."""
+    """Windows of aerial strips and of Sentinel-2 sought in whole scenes of other sensors; scale and north are known."""
     pictures = homonim(given.data)
     strips = [picture for picture in pictures if picture.sensor == "aerial"]
     by = {picture.sensor: picture for picture in pictures}
