@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_tracks import AREA, pose
 
+from made_tracks import AREA, pose
 from whence.crossview.track.config import Config
 from whence.crossview.track.filter import TrackFilter
 from whence.crossview.track.motion import transition
@@ -51,7 +51,7 @@ def _sound(estimate: TrackEstimate) -> None:
     assert estimate.heading_sigma_deg > 0.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(steps, min_size=1, max_size=8))
 def test_beliefs_stay_sound_and_repeatable(made):
     frames = _frames(made)

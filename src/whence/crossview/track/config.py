@@ -15,9 +15,11 @@ _SHARES = (
     "heading_flip_switch",
     "search_level",
     "search_lost",
+    "agile_share",
 )
 _BELOW_ONE = ("most_probable", "search_level")
 _ZERO_ALLOWED = (
+    "agile_share",
     "prior_wrong_share",
     "search_lost",
     "kidnap_rate_per_s",
@@ -37,6 +39,12 @@ class Config:
     "Typical speed to the east and to the north, root mean square, when nothing is known of it."
     memory_s: float = 20.0
     "How long a velocity lasts: the time in which its correlation falls to 1/e."
+    agile_factor: float = 3.0
+    "How many times the usual one the random acceleration is while the camera turns and brakes; 1 for one pace."
+    agile_share: float = 0.25
+    "How much of the time it does."
+    pace_s: float = 10.0
+    "How long either pace lasts."
     heading_rate_deg: float = 8.0
     "Random walk of the picture's heading, degrees in one second; grows with the root of time."
     scale_rate: float = 0.03

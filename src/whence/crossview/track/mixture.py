@@ -18,7 +18,19 @@ FLIP_UNKNOWN = -1
 """The telemetry's heading has not been compared with this part of the belief."""
 _HEADINGS_APART_DEG = 60.0
 _SMALLEST = 1e-7
-_OF_PARTS = ("weight", "mean", "cov", "heading", "heading_var", "scale", "scale_var", "flip", "parent", "source")
+_OF_PARTS = (
+    "weight",
+    "mean",
+    "cov",
+    "heading",
+    "heading_var",
+    "scale",
+    "scale_var",
+    "agile",
+    "flip",
+    "parent",
+    "source",
+)
 
 
 def wrap_deg(angle: FloatArray) -> FloatArray:
@@ -41,6 +53,7 @@ class Mixture:
         heading_var: square degrees.
         scale: log of metres a pixel.
         scale_var: its variance.
+        agile: 1 while the camera turns and brakes, 0 while it keeps its course.
         flip: whether the telemetry's heading is off by half a turn: 1, 0, or `FLIP_UNKNOWN`.
         parent: index of the part of the frame before that this one goes on from; −1 for one that began here.
         source: index of the candidate that it took up in this frame; −1 for none.
@@ -59,6 +72,7 @@ class Mixture:
     heading_var: Float[np.ndarray, " n"]
     scale: Float[np.ndarray, " n"]
     scale_var: Float[np.ndarray, " n"]
+    agile: Int[np.ndarray, " n"]
     flip: Int[np.ndarray, " n"]
     parent: Int[np.ndarray, " n"]
     source: Int[np.ndarray, " n"]
@@ -76,7 +90,7 @@ class Mixture:
         """A belief that knows nothing but the area."""
         empty, none = np.zeros(0), np.zeros(0, np.int64)
         shape4 = (np.zeros((0, 4)), np.zeros((0, 4, 4)))
-        return Mixture(empty, *shape4, empty, empty, empty, empty, none, none, none, lost=1.0)
+        return Mixture(empty, *shape4, empty, empty, empty, empty, none, none, none, none, lost=1.0)
 
     @staticmethod
     def around(mean: FloatArray, cov: FloatArray, lost: float) -> Mixture:
@@ -90,6 +104,7 @@ class Mixture:
             one * HEADING_UNKNOWN_VAR,
             one * 0.0,
             one * SCALE_UNKNOWN_VAR,
+            np.zeros(1, np.int64),
             none,
             none,
             none,
@@ -178,7 +193,7 @@ def reduced(parts: Mixture, gate: float, most: int) -> Mixture:
         gap = parts.mean - parts.mean[first]
         inverse = np.linalg.inv(parts.cov[first])
         near = free & (np.einsum("ij,jk,ik->i", gap, inverse, gap) <= 0.1 * gate)
-        near &= parts.flip == parts.flip[first]
+        near &= (parts.flip == parts.flip[first]) & (parts.agile == parts.agile[first])
         near &= np.abs(wrap_deg(parts.heading - parts.heading[first])) < np.minimum(
             np.sqrt(parts.heading_var[first]), _HEADINGS_APART_DEG
         )

@@ -10,7 +10,7 @@ from whence.core.errors import InputError
 from whence.crossview.track.config import Config
 from whence.crossview.track.filter import Snapshot, TrackFilter, told
 from whence.crossview.track.mixture import HEADING_UNKNOWN_VAR, SCALE_UNKNOWN_VAR, Mixture, wrap_deg
-from whence.crossview.track.motion import transition
+from whence.crossview.track.motion import noise_of, transition
 from whence.crossview.track.summary import summarised
 from whence.crossview.track.types import TrackEstimate, TrackStatus
 
@@ -47,9 +47,9 @@ def _stepped_back(snap: Snapshot, before: Mixture, later: Mixture, track: TrackF
 
     ``later.parent`` are indices of parts of ``before``; the result's are those of the frame before that.
     """
-    f, q = transition(config, snap.elapsed_s)
+    f, _ = transition(config, snap.elapsed_s)
     own = _origins(before, later, track)
-    ahead = f @ own.cov @ f.T + q
+    ahead = f @ own.cov @ f.T + noise_of(later.agile, config, snap.elapsed_s)
     gain = np.einsum("nij,njk->nik", own.cov @ f.T, np.linalg.inv(ahead))
     jumped = (later.parent < 0) & (own.parent != _NOWHERE)
     gain[jumped] = 0.0

@@ -207,6 +207,7 @@ def _born(places: Places, which: Int[np.ndarray, " m"], config: Config) -> Mixtu
         heading_var=np.minimum(heading_var, HEADING_UNKNOWN_VAR),
         scale=np.where(np.isfinite(scale_var), places.scale[which], 0.0),
         scale_var=np.minimum(scale_var, SCALE_UNKNOWN_VAR),
+        agile=np.zeros(m, np.int64),
         flip=np.full(m, FLIP_UNKNOWN),
         parent=np.full(m, -1),
         source=places.source[which],
