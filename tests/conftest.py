@@ -12,6 +12,7 @@ from jaxtyping import install_import_hook
 _HOOK = install_import_hook(
     [
         "whence.concepts",
+        "whence.crossview.references",
         "whence.earth",
         "whence.encode.bundled",
         "whence.encode.cache",
@@ -28,11 +29,13 @@ _HOOK = install_import_hook(
         "whence.estimate",
         "whence.evaluate",
         "whence.evidence",
+        "whence.explain.match",
         "whence.gallery",
         "whence.samples.datasets",
         "whence.samples.near_duplicates",
         "whence.samples.panorama",
         "whence.samples.splits",
+        "whence.train.crossview",
         "whence.train.feed",
         "whence.train.losses",
         "whence.train.scoring",

@@ -14,7 +14,7 @@ from whence.crossview.types import MatchClaim
 from whence.explain.match.words import formatted
 
 _CITED = re.compile(r"[\[［【]\s*(c\d+(?:\s*[,，、;；]\s*c\d+)*)\s*[\]］】]", re.IGNORECASE)
-_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])|\n+")
+_END = re.compile(r"(?<=[.!?])\s+|(?<=[。！？])")
 _NUMBER = re.compile(r"(?<![\w.])[+−-]?\d[\d,]*(?:\.\d+)?(?![\w]*\d)")
 _LIST_MARK = re.compile(r"^\s*(?:[-*•]|\d+[.)、])\s+")
 _FOR = re.compile(
@@ -63,9 +63,9 @@ def check_sentences(text: str, claims: Sequence[MatchClaim]) -> tuple[CheckedSen
 
 
 def split_sentences(text: str) -> list[str]:
-    """Sentences of a text; citations stay with the sentence before them, on either side of its full stop."""
+    """Sentences of a text without the marks of lists; citations stay with the sentence before them."""
     parts: list[str] = []
-    for part in (piece.strip() for piece in _END.split(text)):
+    for part in (piece.strip() for line in text.splitlines() for piece in _END.split(_LIST_MARK.sub("", line))):
         lead = _CITED.match(part)
         while lead and parts:
             parts[-1] += f" {lead.group()}"
@@ -80,7 +80,7 @@ def _checked(text: str, claims: Sequence[MatchClaim]) -> CheckedSentence:
     named = [ident.lower() for found in _CITED.findall(text) for ident in re.findall(r"c\d+", found, re.IGNORECASE)]
     known = tuple(dict.fromkeys(ident for ident in named if 1 <= int(ident[1:]) <= len(claims)))
     cited = [claims[int(ident[1:]) - 1] for ident in known]
-    bare = _LIST_MARK.sub("", _CITED.sub("", text))
+    bare = _CITED.sub("", text)
     problems = []
     if not named:
         problems.append(NO_CITATION)

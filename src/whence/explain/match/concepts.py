@@ -29,8 +29,8 @@ class ConceptReadings:
     """
 
     names: tuple[str, ...]
-    query: Float[np.ndarray, " n"]
-    reference: Float[np.ndarray, " n"]
+    query: Float[np.ndarray, " _"]
+    reference: Float[np.ndarray, " _"]
 
     def __post_init__(self) -> None:
         if not len(self.names) == len(self.query) == len(self.reference):

@@ -61,7 +61,7 @@ def of_bearing(
 
 
 def drawn(lines: Float[np.ndarray, "n 4"], shape: tuple[int, int]) -> Float[np.ndarray, "height width"]:
-    """Segments as a mask of lines three pixels wide."""
+    """Segments as a mask of lines a few pixels wide."""
     import cv2
 
     mask = np.zeros(shape, np.uint8)

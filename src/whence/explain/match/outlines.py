@@ -16,7 +16,7 @@ _STRAIGHTEN_PX = 1.0
 _CORNERS = 60
 
 
-def part_outlines(mask: Bool[np.ndarray, "height width"]) -> list[Float[np.ndarray, "n 2"]]:
+def part_outlines(mask: Bool[np.ndarray, "height width"]) -> list[Float[np.ndarray, "_ 2"]]:
     """Outlines of the largest connected parts of a mask, as corners on the grid."""
     import cv2
 
@@ -34,7 +34,7 @@ def part_outlines(mask: Bool[np.ndarray, "height width"]) -> list[Float[np.ndarr
     return out
 
 
-def both_sides(frame: CommonFrame, outlines: list[Float[np.ndarray, "n 2"]]) -> tuple[Region, ...]:
+def both_sides(frame: CommonFrame, outlines: list[Float[np.ndarray, "_ 2"]]) -> tuple[Region, ...]:
     """Outlines of the grid as regions of the query, then of the reference, in the same order."""
     return (
         *(region("query", project(frame.to_query, line)) for line in outlines),

@@ -55,7 +55,7 @@ def placement(
     v = valid.astype(np.float64)
     transforms = [np.fft.rfft2(x, shape) for x in (v, v * a, v * b)]
     fv, fa, fb = transforms
-    n = _correlate(fv, fv, shape)
+    n = np.rint(_correlate(fv, fv, shape))
     sum_a, sum_b = _correlate(fa, fv, shape), _correlate(fv, fb, shape)
     both = _correlate(fa, fb, shape)
     count = np.maximum(n, 1.0)
