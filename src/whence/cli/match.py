@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from whence.crossview.match import Matcher
     from whence.crossview.types import Match
     from whence.explain.match.types import MatchExplanation
-    from whence.samples.view import View
+    from whence.samples.view import View, ViewKind
 
 F = TypeVar("F", bound=Callable[..., Any])
 _EXAMPLES = """\b
@@ -89,10 +89,10 @@ def match(queries: tuple[str, ...], **given: Any) -> int:
     report: Path | None = given["report"]
     if report is not None and report.suffix == ".html" and len(paths) > 1:
         raise click.UsageError(f"--report {report} is one file, but there are {len(paths)} pictures. Give a folder.")
-    near = near_of(given["near"])
+    near, kind = near_of(given["near"]), kind_of(given["kind"])
     matcher = open_matcher(given["tiles"], given["settings"])
     with Lines(given["json_to"], given["overwrite"]) as lines, ProgressBar(len(paths), doing="matching") as bar:
-        run = _Run(matcher, near, given, lines, bar)
+        run = _Run(matcher, near, {**given, "kind": kind}, lines, bar)
         if report is None:
             for path in paths:
                 run.one(path)
@@ -212,25 +212,34 @@ def _explained(matcher: Matcher, item: Match, *, masks: bool) -> MatchExplanatio
     return explain_match(item, faithfulness=measure_faithfulness(explanation, matcher.scorer(item)))
 
 
-def read_from_above(path: Path, kind: str | None) -> View:
-    """Read a picture that looks down; of the kind given, else as the file says.
+def read_from_above(path: Path, kind: ViewKind | None) -> View:
+    """Read a picture as large as it is matched; of the kind given, else as the file says.
 
     Raises:
         ImageError: it cannot be read.
-        OptionError: an unknown kind.
     """
     from dataclasses import replace
 
-    from whence.core.errors import unknown_name
     from whence.samples.reader import read_view
-    from whence.samples.view import ViewKind
 
     view = read_view(path, name=str(path), working_px=2048)
-    if kind is None:
-        return view
-    if kind not in (known := [item.value for item in ViewKind]):
-        raise unknown_name("kind of view", kind, known)
-    return replace(view, kind=ViewKind(kind))
+    return view if kind is None else replace(view, kind=kind)
+
+
+def kind_of(text: str | None) -> ViewKind | None:
+    """The kind of view that is called so.
+
+    Raises:
+        OptionError: there is none.
+    """
+    from whence.core.errors import unknown_name
+    from whence.samples.view import ViewKind
+
+    if text is None:
+        return None
+    if text not in (known := [item.value for item in ViewKind]):
+        raise unknown_name("kind of view", text, known)
+    return ViewKind(text)
 
 
 def open_matcher(tiles: Path, settings: Sequence[str]) -> Matcher:

@@ -120,7 +120,7 @@ def _one(match: Match, config: Config) -> Field:
     lat, lon = reference.centre
     side_m = _side_m(reference)
     area_km2 = (reference.gsd_m_per_px * 1e-3) ** 2 * reference.width_px * reference.height_px
-    odds = math.exp(min(_MOST_LOG_ODDS, math.fsum(claim.log_odds for claim in match.claims)))
+    log_odds = min(_MOST_LOG_ODDS, math.fsum(claim.log_odds for claim in match.claims))
     # The kernel over the patch weighs nothing beside a pose, but makes the cells there fine.
     centres, sigma_km, weights = [(lat, lon)], [side_m / 4e3], [1.0]
     if match.pose is not None and math.isfinite(match.pose.sigma_m):
@@ -129,7 +129,7 @@ def _one(match: Match, config: Config) -> Field:
     peaks = Field.from_points([c[0] for c in centres], [c[1] for c in centres], weights, sigma_km=sigma_km, floor=0.0)
     # Density against the uniform one over the Earth, to density against the uniform one over the patch.
     over_patch = peaks.values + math.log(area_km2 / grid.EARTH_AREA_KM2)
-    found = np.logaddexp(math.log(config.missed), math.log((1.0 - config.missed) * odds) + over_patch)
+    found = np.logaddexp(math.log(config.missed), math.log1p(-config.missed) + log_odds + over_patch)
     away = _away_m(peaks, lat, lon)
     inside = away <= side_m * math.sqrt(0.5)
     return Field(peaks.partition, np.where(inside, found, 0.0))
