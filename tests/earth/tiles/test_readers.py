@@ -356,3 +356,33 @@ def test_a_folder_opens_what_it_can_and_names_the_rest(tmp_path):
     rasters, problems = open_all(tmp_path)
     assert [raster.name for raster in rasters] == [str(tmp_path / "b.png")]
     assert list(problems) == ["a.png"]
+
+
+def test_a_geotiff_without_rasterio(tmp_path, monkeypatch):
+    where = PLACES["utm"]
+    path = geotiff(tmp_path / "a.tif", where, wave_pixels(201, 161))
+    own = geotiff(
+        tmp_path / "b.tif", GeoReference("+proj=tmerc +lon_0=25", where.affine, 201, 161), wave_pixels(201, 161)
+    )
+    monkeypatch.setattr("whence.earth.tiles.opening.is_installed", lambda name: False)
+    raster = open_raster(path)
+    assert isinstance(raster, PictureRaster)
+    assert raster.georeference == where
+    with pytest.raises(InputError, match=r"no EPSG code.*whence\[scale\]"):
+        open_raster(own)
+    assert open_raster(own, Config(crs="EPSG:32633")).georeference.crs == "EPSG:32633"
+    Image.fromarray(wave_pixels(30, 30)).save(tmp_path / "c.tif")
+    with pytest.raises(InputError, match="not told where"):
+        open_raster(tmp_path / "c.tif")
+
+
+def test_a_picture_of_one_band_with_colours(tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    where = PLACES["utm"]
+    values = np.repeat((np.arange(201) // 67).astype(np.uint8)[None], 161, axis=0)
+    path = geotiff(tmp_path / "p.tif", where, values[..., None], photometric="palette")
+    with rasterio.open(path, "r+") as file:
+        file.write_colormap(1, {0: (255, 0, 0, 255), 1: (0, 255, 0, 255), 2: (0, 0, 255, 255)})
+    shown = open_raster(path).read(0, 0, 201, 161, 201, 161).pixels
+    assert shown[5, 5].tolist() == [255, 0, 0]
+    assert shown[5, 190].tolist() == [0, 0, 255]
