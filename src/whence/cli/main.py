@@ -27,6 +27,7 @@ from whence.cli.place import place, places
 from whence.cli.predict import predict
 from whence.cli.sources import sources
 from whence.cli.tiles import tiles
+from whence.cli.track import track
 from whence.cli.train import export, train
 from whence.cli.xbench import xbench
 from whence.core.errors import InputError, WhenceError
@@ -134,6 +135,7 @@ for _command in (
     benchmarks,
     faithfulness,
     match,
+    track,
     models,
     tiles,
     xbench,

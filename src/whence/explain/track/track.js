@@ -1,0 +1,2 @@
+"use strict";
+page.sorts(document.getElementById("frames"));
