@@ -83,7 +83,7 @@ def coeffic_part(given: argparse.Namespace) -> dict[str, Any]:
         for place in (frame, *others):
             reference = crossview_data.reference_patch(place)
             truth = _north_up(frame, reference) if place is frame else None
-            loose = (15.0 if frame.verified else 60.0) / reference.georeference.gsd_m_per_px
+            loose = (25.0 if frame.verified else 60.0) / reference.georeference.gsd_m_per_px
             kind = "drone→satellite" + ("" if place is frame else " wrong place")
             pair = Pair(view(pixels, frame.name), reference, truth, loose, "coeffic", kind, 0.5, 0.0)
             prior = PosePrior(gsd_m_per_px=0.5, scale_range=1.3)
