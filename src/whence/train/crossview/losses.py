@@ -97,7 +97,7 @@ def distance_contrast(
 
 
 def instance_loss(
-    logits_by_kind: dict[str, Float[Tensor, "n places"]], places_by_kind: dict[str, Int[Tensor, " n"]]
+    logits_by_kind: dict[str, Float[Tensor, "_ places"]], places_by_kind: dict[str, Int[Tensor, " _"]]
 ) -> Tensor:
     """Instance loss (Zheng et al. 2020, arXiv:1711.05535; University-1652): a place is a class, for every kind alike.
 
