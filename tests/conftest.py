@@ -20,7 +20,7 @@ _HOOK = install_import_hook(
         "whence.encode.embedding",
         "whence.encode.embedding_files",
         "whence.encode.encoded_places",
-        "whence.encode.local",
+        "whence.encode.local.picking",
         "whence.encode.preprocessing",
         "whence.encode.processors",
         "whence.encode.sentences",
