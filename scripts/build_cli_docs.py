@@ -18,6 +18,8 @@ from whence.cli.main import program
 from whence.core.config import Setting, settings
 from whence.crossview.evidence import Config as MatchEvidenceConfig
 from whence.crossview.match import matching_parts
+from whence.crossview.track.config import Config as TrackConfig
+from whence.crossview.track.telemetry import Config as TelemetryConfig
 from whence.earth.tiles.opening import Config as OpeningConfig
 from whence.encode.image import image_encoders
 from whence.encode.location import location_encoders
@@ -144,6 +146,7 @@ def configuration_page() -> str:
     ]
     named: list[tuple[str, type | None]] = [("estimate", EstimateConfig), ("prior", PriorConfig)]
     named += [("crossview", MatchEvidenceConfig), *matching_parts().items(), ("tiles", OpeningConfig)]
+    named += [("track", TrackConfig), ("telemetry", TelemetryConfig)]
     named += [(name, config_of(sources().load(name))) for name in sources().names()]
     for name, config in named:
         found = settings(config) if config else ()
