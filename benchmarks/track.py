@@ -190,13 +190,27 @@ Answer = tuple[np.ndarray, np.ndarray, bool]
 """Position, covariance, and whether it counts as an answer."""
 
 
-def by_filter(frames: Sequence[FrameObservation], config: Config, *, back: bool = False) -> list[Answer]:
-    """The filter of this package, or its smoothing."""
-    track = TrackFilter(AREA, config, keep_history=back)
-    estimates: Sequence[Any] = [track.step(frame) for frame in frames]
-    if back:
-        estimates = smoothed(track)
-    return [answer_of(e, PLANE) for e in estimates]
+def by_filter(frames: Sequence[FrameObservation], config: Config) -> list[Answer]:
+    """The filter of this package."""
+    return [answer_of(snap.estimate, PLANE) for snap in _track(frames, config).history or ()]
+
+
+def by_smoothing(frames: Sequence[FrameObservation], config: Config) -> list[Answer]:
+    """The same, each frame in the light of all."""
+    return [answer_of(e, PLANE) for e in smoothed(_track(frames, config))]
+
+
+_KEPT: dict[int, TrackFilter] = {}
+
+
+def _track(frames: Sequence[FrameObservation], config: Config) -> TrackFilter:
+    """The filter after the frames, kept for the next that asks for the same."""
+    if id(frames) not in _KEPT:
+        _KEPT.clear()
+        _KEPT[id(frames)] = TrackFilter(AREA, config, keep_history=True)
+        for frame in frames:
+            _KEPT[id(frames)].step(frame)
+    return _KEPT[id(frames)]
 
 
 def answer_of(estimate: Any, plane: LocalPlane) -> Answer:
@@ -246,7 +260,7 @@ def by_kalman(frames: Sequence[FrameObservation], config: Config, *, gate: float
 
 METHODS: dict[str, Callable[[Sequence[FrameObservation], Config], list[Answer]]] = {
     "filter": by_filter,
-    "filter, smoothed": lambda frames, config: by_filter(frames, config, back=True),
+    "filter, smoothed": by_smoothing,
     "Kalman, best candidate": by_kalman,
     "Kalman, gated": lambda frames, config: by_kalman(frames, config, gate=13.8),
     "each frame alone": by_frame_alone,
@@ -359,7 +373,6 @@ def simulated(given: argparse.Namespace) -> dict[str, Any]:
     """Every scenario and method on the flights that report."""
     config = build(Config, dict(text.split("=", 1) for text in given.set), owner="track")
     methods = {name: method for name, method in METHODS.items() if not given.methods or given.methods in name}
-    rng = np.random.default_rng(0)
     found: dict[str, Any] = {}
     names = CHOOSE if given.choose else REPORT
     data = flights(given.data, names)
@@ -373,6 +386,7 @@ def simulated(given: argparse.Namespace) -> dict[str, Any]:
             for flight in data:
                 flown = moved(flight) if scene.moved else flight
                 frames = observations(flown, scene, np.random.default_rng([seed, int(flight.name[1:])]))
+                _KEPT.clear()
                 for name, method in methods.items():
                     run = scores(method(frames, config), flown.xy)
                     runs[name].append(run)
@@ -380,7 +394,7 @@ def simulated(given: argparse.Namespace) -> dict[str, Any]:
                     if scene.moved:
                         again[name].append(seconds_to_settle(run, flown.time_s, len(flight.time_s) // 2))
         for name in methods:
-            row = pooled(runs[name], rng)
+            row = pooled(runs[name], np.random.default_rng(0))
             row["settled_s"] = [round(float(np.quantile(starts[name], q)), 1) for q in (0.5, 0.9)]
             if scene.moved:
                 row["recovered_s"] = [round(float(np.quantile(again[name], q)), 1) for q in (0.5, 0.9)]
