@@ -7,6 +7,7 @@ from whence.core.errors import ArtifactError, OptionError
 from whence.crossview.types import MatchClaim
 from whence.explain.match import explain_match
 from whence.explain.match.amounts import amount, compass, log_odds, probability
+from whence.explain.match.check import check_sentences
 from whence.explain.match.words import (
     VERDICTS,
     catalogue,
@@ -102,6 +103,14 @@ def test_every_language_gives_the_same_numbers(kind, values, verdict):
     claim = MatchClaim(kind, verdict, values)
     said = {code: numbers(say(claim, catalogue(code))) for code in languages()}
     assert len({tuple(found) for found in said.values()}) == 1
+
+
+@pytest.mark.parametrize(("code", "kind", "values"), CASES)
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_the_check_of_free_text_supports_every_sentence(code, kind, values, verdict):
+    claim = MatchClaim(kind, verdict, values)
+    (checked,) = check_sentences(f"{say(claim, catalogue(code))} [c1]", (claim,))
+    assert checked.problems == ()
 
 
 def test_what_a_template_does_not_name_stands_at_the_end():

@@ -23,7 +23,7 @@ _FOR = re.compile(
     re.IGNORECASE,
 )
 _AGAINST = re.compile(
-    r"\b(?:contradicts?|differ|differs|different|mismatch|inconsistent|disagrees?|against|absent|no match|not)\b"
+    r"\b(?:contradicts?|differ|differs|different|mismatch|inconsistent|disagrees?|against|absent|no|not|neither|nor)\b"
     r"|矛盾|不符|不同|不一致|反对|并不|没有|不匹配|不在",
     re.IGNORECASE,
 )

@@ -81,14 +81,44 @@ class MatchRow:
     """One match in the index.
 
     Attributes:
-        explanation: of the match.
+        query: name of the query.
+        reference: name of the reference.
         report: path of its report from the index's folder.
         rank: place of the reference among the candidates of its query, from 1.
+        accepted: whether it was.
+        probability: that it is true.
+        pairs: of points that fit.
+        where: coordinates of the query's middle if it was accepted, else empty.
     """
 
-    explanation: MatchExplanation
+    query: str
+    reference: str
     report: str
-    rank: int = 1
+    rank: int
+    accepted: bool
+    probability: float
+    pairs: int
+    where: str
+
+
+def match_row(match: Match, report: str, rank: int = 1) -> MatchRow:
+    """The row of a match.
+
+    Args:
+        match: accepted or not.
+        report: path of its report from the index's folder.
+        rank: place among the candidates of its query, from 1.
+    """
+    return MatchRow(
+        _short(match.query.name),
+        _short(match.reference.name),
+        report,
+        rank,
+        bool(match.accepted),
+        float(match.probability),
+        int(match.registration.correspondences.inlier.sum()),
+        _coordinates(match) if match.accepted else "",
+    )
 
 
 def write_match_reports(folder: Path | str, explanations: Iterable[MatchExplanation]) -> Path:
@@ -110,7 +140,7 @@ def write_match_reports(folder: Path | str, explanations: Iterable[MatchExplanat
         ranks[query] = ranks.get(query, 0) + 1
         name = f"match-{number:04d}.html"
         write_match_report(folder / name, explanation)
-        rows.append(MatchRow(explanation, name, ranks[query]))
+        rows.append(match_row(explanation.match, name, ranks[query]))
     return write_match_index(folder, rows)
 
 
@@ -125,7 +155,7 @@ def write_match_index(folder: Path | str, rows: Iterable[MatchRow]) -> Path:
         The file written.
     """
     listed = list(rows)
-    accepted = sum(row.explanation.match.accepted for row in listed)
+    accepted = sum(row.accepted for row in listed)
     styles = report_asset("report.css") + _asset("match.css")
     script = report_asset("common.js") + report_asset("index.js")
     page = Template(_asset("match_index.html")).substitute(
@@ -141,16 +171,13 @@ def write_match_index(folder: Path | str, rows: Iterable[MatchRow]) -> Path:
 
 
 def _index_row(row: MatchRow) -> str:
-    match = row.explanation.match
-    pairs = int(match.registration.correspondences.inlier.sum())
-    place = _coordinates(match) if match.accepted else ""
-    kind = "agrees" if match.accepted else "contradicts"
+    kind, said = ("agrees", "Match") if row.accepted else ("contradicts", "No match")
     return (
-        f'<tr><th scope="row"><a href="{escape(quote(row.report), quote=True)}">{escape(_short(match.query.name))}</a>'
-        f"</th><td>{escape(_short(match.reference.name))}<small>candidate {row.rank}</small></td>"
-        f'<td class="verdict {kind}">{_verdict(match)}</td>'
-        f'<td class="num" data-value="{match.probability:.6g}">{escape(probability(match.probability))}</td>'
-        f'<td class="num" data-value="{pairs}">{pairs:,}</td><td>{escape(place)}</td></tr>'
+        f'<tr><th scope="row"><a href="{escape(quote(row.report), quote=True)}">{escape(row.query)}</a></th>'
+        f"<td>{escape(row.reference)}<small>candidate {row.rank}</small></td>"
+        f'<td class="verdict {kind}">{said}</td>'
+        f'<td class="num" data-value="{row.probability:.6g}">{escape(probability(row.probability))}</td>'
+        f'<td class="num" data-value="{row.pairs}">{row.pairs:,}</td><td>{escape(row.where)}</td></tr>'
     )
 
 
