@@ -233,8 +233,7 @@ def test_pairs_of_a_published_set(tmp_path: Path) -> None:
         "name": "pairs",
         "data": {
             "kind": "pairs",
-            "sets": f"cvusa={root}",
-            "test_part": "val",
+            "sets": f"cvusa:train:val={root}",
             "side_px": 16,
             "validation_share": 0.5,
             "cache": str(tmp_path / "cache"),
@@ -245,6 +244,17 @@ def test_pairs_of_a_published_set(tmp_path: Path) -> None:
     data = load_crossview_data(parse_crossview_recipe(table))
     assert (len(data.train), len(data.test)) == (2, 4)
     assert np.isnan(data.train.lat_deg).all()
+    for sets, said in ((f"cvusa:training:val={root}", "train"), (f"cvusa:train={root}", "NAME"), ("", "table")):
+        with pytest.raises(OptionError, match=said):
+            load_crossview_data(parse_crossview_recipe(table | {"data": {"kind": "pairs", "sets": sets}}))
+
+
+def test_a_window_of_a_picture_is_what_is_seen() -> None:
+    from whence.train.crossview.data.pairs import _seen
+
+    pixels = np.arange(5 * 6 * 3, dtype=np.uint8).reshape(5, 6, 3)
+    assert np.array_equal(_seen(pixels, (1.0, 2.0, 3.0, 2.0)), pixels[2:4, 1:4])
+    assert _seen(pixels, None) is pixels
 
 
 @pytest.mark.parametrize("name", ["gleam_chips", "gleam_c", "sample4geo"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, final
 
@@ -19,10 +20,14 @@ from whence.core.config import fingerprint
 from whence.core.errors import InputError, OptionError, unknown_name
 from whence.encode.preprocessing import Preprocessing
 from whence.samples.datasets.pairs import Pair, PairSet, Reference, pair_sets
+from whence.samples.datasets.pairs.types import Window
 from whence.samples.reader import read_view
 from whence.samples.view import ViewKind
 from whence.train.crossview.data.cache import pixels_once
 from whence.train.crossview.data.types import SATELLITE, CrossViewData, CrossViewParts, Part, Pictures
+
+Shown = tuple[Path, Window | None]
+"""A picture, or a part of it."""
 
 _COLUMNS = ("query", "kind", "satellite")
 _PIECE = 64
@@ -34,11 +39,11 @@ class Config:
     """Settings of pair sets."""
 
     sets: str = ""
-    "Readers and folders, for example university1652=/data/University-1652;cvusa=/data/CVUSA; empty with a table."
+    "Readers and folders, NAME=FOLDER or NAME:TRAIN_PART:TEST_PART=FOLDER, separated by semicolons; empty with a table."
     train_part: str = "train"
-    "Part that is learned from; a tenth of its places validates."
+    "Part that is learned from where a set names none; some of its places validate."
     test_part: str = "test"
-    "Part that is reported; the validating places again where a set has no such part."
+    "Part that is reported where a set names none; the validating places again where it has no such part."
     table: str = ""
     "CSV file of pairs, with paths beside it; rows whose split is test are reported, all others train."
     side_px: int = 224
@@ -103,16 +108,21 @@ class Pairs(CrossViewData):
         test: list[Pair] = []
         cards = []
         for item in filter(None, (part.strip() for part in self.config.sets.split(";"))):
-            name, equals, root = item.partition("=")
-            if not equals:
-                raise OptionError(f"data.sets takes name=folder, separated by semicolons; received {item!r}.")
-            kind = pair_sets().load(name.strip())
-            wanted = self.config.train_part
-            if wanted not in kind.PARTS:
-                raise unknown_name(f"part of {name}", wanted, kind.PARTS)
-            train += _of_set(name, kind(root, wanted, skip_missing=True))
-            if self.config.test_part in kind.PARTS:
-                test += _of_set(name, kind(root, self.config.test_part, skip_missing=True))
+            named, equals, root = item.partition("=")
+            name, *own = (part.strip() for part in named.split(":"))
+            if not equals or len(own) not in (0, 2):
+                raise OptionError(
+                    "data.sets takes NAME=FOLDER or NAME:TRAIN_PART:TEST_PART=FOLDER, separated by semicolons; "
+                    f"received {item!r}."
+                )
+            kind = pair_sets().load(name)
+            learned, reported = own or (self.config.train_part, self.config.test_part)
+            for part in (learned, *own):
+                if part not in kind.PARTS:
+                    raise unknown_name(f"part of {name}", part, kind.PARTS)
+            train += _of_set(name, kind(root, learned, skip_missing=True))
+            if reported in kind.PARTS:
+                test += _of_set(name, kind(root, reported, skip_missing=True))
             cards.append(f"{kind.CARD.title} ({kind.CARD.licence})")
         return train, test, ", ".join(cards)
 
@@ -135,45 +145,57 @@ class Pairs(CrossViewData):
             raise InputError("A part of the pairs is empty: give more pairs, or another part or share.")
         numbers = {place: i for i, place in enumerate(sorted({pair.place for pair in pairs}))}
         lat, lon = (np.full(len(numbers), np.nan) for _ in range(2))
-        files: dict[str, list[Path]] = {SATELLITE: []}
+        files: dict[str, list[Shown]] = {SATELLITE: []}
         of: dict[str, list[int]] = {SATELLITE: []}
         overlaps: dict[str, list[float]] = {}
-        seen: set[tuple[Path, int]] = set()
+        seen: set[tuple[Shown, int]] = set()
         for pair in pairs:
             number, name, best = numbers[pair.place], pair.query_kind.value, pair.positives[0]
             if pair.lat_deg is not None and pair.lon_deg is not None:
                 lat[number], lon[number] = pair.lat_deg, pair.lon_deg
-            files.setdefault(name, []).append(pair.query)
+            files.setdefault(name, []).append((pair.query, pair.window))
             of.setdefault(name, []).append(number)
             overlaps.setdefault(name, []).append(float("nan") if best.overlap is None else best.overlap)
-            if (best.path, number) not in seen:
-                seen.add((best.path, number))
-                files[SATELLITE].append(best.path)
+            from_above = (best.path, best.window)
+            if (from_above, number) not in seen:
+                seen.add((from_above, number))
+                files[SATELLITE].append(from_above)
                 of[SATELLITE].append(number)
         pictures = {}
-        for name, paths in files.items():
+        for name, shown in files.items():
             shares = np.asarray(overlaps.get(name, [np.nan]), np.float64)
             known = shares if np.isfinite(shares).all() else None
-            pixels = self._decoded(paths)
-            pictures[name] = Pictures(pixels, np.asarray(of[name], np.int64), np.ones(len(paths), bool), known)
+            pixels = self._decoded(shown)
+            pictures[name] = Pictures(pixels, np.asarray(of[name], np.int64), np.ones(len(shown), bool), known)
         return Part(pictures, lat, lon)
 
-    def _decoded(self, paths: Sequence[Path]) -> UInt8[np.ndarray, "n s s 3"]:
+    def _decoded(self, shown: Sequence[Shown]) -> UInt8[np.ndarray, "n s s 3"]:
         side = self.config.side_px
         how = Preprocessing(crop_px=side, resize_px=side, resize="squash", filter="bilinear")
 
         def blocks() -> Iterator[UInt8[np.ndarray, "_ s s 3"]]:
-            for start in range(0, len(paths), _PIECE):
-                yield np.stack([how.fit(read_view(path).pixels) for path in paths[start : start + _PIECE]])
+            read = lru_cache(maxsize=1)(lambda path: read_view(path).pixels)  # windows of a large map follow each other
+            for start in range(0, len(shown), _PIECE):
+                yield np.stack([how.fit(_seen(read(path), window)) for path, window in shown[start : start + _PIECE]])
 
-        stamps = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in paths]
+        stamps = [(str(path), window, path.stat().st_size, path.stat().st_mtime_ns) for path, window in shown]
         key = fingerprint(asdict(how), stamps)
-        return pixels_once(key[:32], (len(paths), side, side, 3), blocks, self.config.cache)
+        return pixels_once(key[:32], (len(shown), side, side, 3), blocks, self.config.cache)
+
+
+def _seen(pixels: UInt8[np.ndarray, "h w 3"], window: Window | None) -> UInt8[np.ndarray, "_ _ 3"]:
+    """The part of a picture that is meant, at least one pixel of it."""
+    if window is None:
+        return pixels
+    left, top, width, height = (round(value) for value in window)
+    rows = slice(max(top, 0), max(top + height, top + 1, 1))
+    return pixels[rows, max(left, 0) : max(left + width, left + 1, 1)]
 
 
 def _of_set(name: str, pairs: PairSet) -> list[Pair]:
-    """Pairs with a true reference, their places told from those of other sets."""
-    return [replace(pair, place=f"{name}/{pair.place}") for pair in pairs if pair.positives]
+    """Pairs with a true satellite picture, their places told from those of other sets."""
+    chosen = (pair for pair in pairs if pair.positives and pair.reference_kind is ViewKind.SATELLITE)
+    return [replace(pair, place=f"{name}/{pair.place}") for pair in chosen]
 
 
 def _of_row(row: dict[str, str], folder: Path, number: int) -> Pair:
