@@ -24,8 +24,11 @@ import numpy as np
 
 import crossview_data
 from crossview_pictures import SITES, Maker, Pair, corner_error_px, pairs, tasks, view
+from whence.crossview.pose import map_points
 from whence.crossview.register.config import PosePrior, RegisterConfig
+from whence.crossview.register.correlate import Correlator
 from whence.crossview.register.registrar import Registrar
+from whence.crossview.types import Registration
 from whence.crossview.verify import Verifier
 from whence.earth.coordinates import distance_km
 from whence.earth.tiles.types import Patch
@@ -38,16 +41,18 @@ MATCHERS: dict[str, dict[str, Any]] = {
     "xfeat": {"features": "xfeat"},
     "sift+xfeat": {"features": "sift,xfeat"},
     "sift+xfeat+dense": {"features": "sift,xfeat", "dense": True},
-    "dense": {"features": "", "dense": True},
+    "correlation": {},
 }
 
 
-def registrar_of(name: str, weights: str) -> Registrar:
+def registrar_of(name: str, weights: str) -> Registrar | Correlator:
     """A registrar by the short name of its settings."""
+    if name == "correlation":
+        return Correlator()
     return Registrar(RegisterConfig(weights=weights, **MATCHERS[name]))
 
 
-def row_of(pair: Pair, registrar: Registrar, prior: PosePrior | None) -> dict[str, Any]:
+def row_of(pair: Pair, registrar: Registrar | Correlator, prior: PosePrior | None) -> dict[str, Any]:
     """Everything measured on one pair."""
     start = time.process_time()  # others may share the machine
     found = registrar.register(pair.query.pixels, pair.reference, prior=prior)
@@ -62,11 +67,22 @@ def row_of(pair: Pair, registrar: Registrar, prior: PosePrior | None) -> dict[st
     if pair.truth is not None:
         error = corner_error_px(found.transform, pair.truth, (w, h))
         row["error_px"] = round(error, 3)
+        row |= _middle(found, pair.truth, (w, h))
         row["label"] = 1 if error <= pair.tolerance_px else (-1 if error <= 3 * pair.tolerance_px else 0)
     measures = VERIFIER.measures(pair.query, pair.reference, found)
     assert measures is not None
     row |= {f"m_{name}": round(float(value), 5) for name, value in measures.values().items()}
     return row
+
+
+def _middle(found: Registration, truth: np.ndarray, size: tuple[int, int]) -> dict[str, float]:
+    """How far the query's middle is off, in reference pixels, and squared in standard deviations of its covariance."""
+    assert found.transform is not None
+    middle = np.array([[size[0] / 2, size[1] / 2]])
+    miss = (map_points(found.transform, middle) - map_points(truth, middle))[0]
+    xx, xy, yy = found.covariance_px2
+    squared = float(miss @ np.linalg.pinv(np.array([[xx, xy], [xy, yy]])) @ miss)
+    return {"middle_px": round(float(np.hypot(*miss)), 3), "middle_sigma2": round(squared, 3)}
 
 
 def coeffic_part(given: argparse.Namespace) -> dict[str, Any]:

@@ -44,17 +44,18 @@ def examples_of(rows: Sequence[dict[str, str]]) -> Examples:
 def answers(rows: Sequence[dict[str, str]], table: VerifierTable) -> np.ndarray:
     """Probability of each row: 0 without a transform, else by curves fitted to the other sites."""
     probability = np.zeros(len(rows))
-    family = np.array([family_of({"dense_z": float(row.get("s_dense_z") or 0.0)}) for row in rows])
+    family = np.array([family_of(row["matcher"], {"dense_z": float(row.get("s_dense_z") or 0.0)}) for row in rows])
     site, found = np.array([row["site"] for row in rows]), np.array([row["found"] == "1" for row in rows])
-    config = Config(measures=",".join(curve.measure for curve in table.curves["points"]))
-    for name in np.unique(family):
+    for name in np.unique(family[found]):
+        own_curves = table.curves.get(str(name), table.curves["points"])
+        config = Config(measures=",".join(curve.measure for curve in own_curves))
         own = found & (family == name)
         for place in np.unique(site[own]):
             rest = own & (site != place) & ~np.isin(site, NEVER_FITTED)
             fitted = examples_of([rows[i] for i in np.flatnonzero(rest)])
             asked = own & (site == place)
             enough = fitted.true.any() and not fitted.true.all() and place not in NEVER_FITTED
-            curves = fit_curves(fitted, config) if enough else table.curves.get(name, table.curves["points"])
+            curves = fit_curves(fitted, config) if enough else own_curves
             odds = log_odds(curves, examples_of([rows[i] for i in np.flatnonzero(asked)]))
             probability[asked] = 0.5 * (1.0 + np.tanh(0.5 * odds))
     return probability

@@ -13,6 +13,7 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import numpy as np
 from whence.crossview.verify.table import Curve, VerifierTable, family_of
 from whence.train.verifier import Config, Examples, fit_curves, group_weights, log_odds
 
-FAMILIES = ("points", "dense")
+FAMILIES = ("points", "dense", "correlation")
 THRESHOLDS = (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 MEASURES = ("points", "excess", "spread", "residual", "shape", "overlap", "edges")
 SOURCES = (
@@ -87,10 +88,14 @@ def main() -> None:
     judged: dict[str, object] = {}
     threshold = THRESHOLDS[0]
     for family in FAMILIES:
-        own = [row for row in rows if family_of({"dense_z": float(row.get("s_dense_z") or 0.0)}) == family]
+        own = [
+            row for row in rows if family_of(row["matcher"], {"dense_z": float(row.get("s_dense_z") or 0.0)}) == family
+        ]
         if not own:
             continue
         examples = examples_of(own)
+        if family == "correlation":
+            config = replace(config, measures="edges")
         curves[family] = fit_curves(examples, config)
         answers = held_out(examples, config)
         judged[family] = report(answers, examples)

@@ -67,8 +67,9 @@ class VerifierTable:
     card: Mapping[str, object]
 
     def curves_for(self, registration: Registration) -> tuple[Curve, ...]:
-        """Curves of the family of a registration: ``dense`` where a dense search found the place, else ``points``."""
-        return self.curves.get(family_of(registration.statistics), self.curves["points"])
+        """Curves of the family of a registration; those of ``points`` if it has none of its own."""
+        family = family_of(registration.matcher, registration.statistics)
+        return self.curves.get(family, self.curves["points"])
 
     @staticmethod
     def from_json(text: str) -> VerifierTable:
@@ -113,8 +114,14 @@ class VerifierTable:
         return json.dumps(raw, indent=1, ensure_ascii=False) + "\n"
 
 
-def family_of(statistics: Mapping[str, float]) -> str:
-    """Who found the place: ``dense`` (a search over whole pictures, which edges confirm too easily) or ``points``."""
+def family_of(matcher: str, statistics: Mapping[str, float]) -> str:
+    """Who found the place, as edges confirm too easily what was found by edges.
+
+    ``correlation`` where nothing else was asked, ``dense`` where points then confirmed what a dense search found, else
+    ``points``.
+    """
+    if matcher == "correlation":
+        return matcher
     return "dense" if statistics.get("dense_z", 0.0) > 0.0 else "points"
 
 

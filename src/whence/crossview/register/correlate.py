@@ -1,0 +1,117 @@
+"""`Correlator`: a query laid onto a reference by correlation of gradient directions alone, without points.
+
+Where two sensors see the same ground so differently that no points pair (visible light and near infrared, 5 m and
+30 m pixels), edges still run alike. A search over turns, scales and shifts finds where; a finer one around the best
+place follows. It needs to know scale and heading roughly, or it takes long.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import final
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from whence.core.errors import OptionError
+from whence.crossview.register.config import PosePrior
+from whence.crossview.register.dense import Peak, search
+from whence.crossview.register.geometry import Allowed
+from whence.crossview.register.picture import Picture
+from whence.crossview.register.statistics import scale_and_turn
+from whence.crossview.types import Correspondences, Registration
+from whence.earth.tiles.types import Patch
+
+
+@dataclass(frozen=True)
+class Config:
+    """Settings of correlation."""
+
+    side_px: int = 160
+    "Both pictures are reduced until the query is at most about this long."
+    turn_step_deg: float = 4.0
+    "Between the turns that are tried."
+    scale_step: float = 1.08
+    "Ratio of the scales that are tried."
+    sigma_px: float = 1.5
+    "Standard deviation of the place found, in pixels of the reduced pictures, each way."
+
+    def __post_init__(self) -> None:
+        if self.side_px < 32 or self.turn_step_deg <= 0.0 or self.scale_step <= 1.0 or self.sigma_px <= 0.0:
+            raise OptionError(f"side_px ≥ 32, scale_step > 1 and steps above 0 are needed, received {self}.")
+
+
+@final
+class Correlator:
+    """Lays queries onto patches by correlation."""
+
+    name = "correlation"
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+
+    def register(
+        self,
+        pixels: UInt8[np.ndarray, "height width 3"],
+        patch: Patch,
+        *,
+        valid: Bool[np.ndarray, "height width"] | None = None,
+        prior: PosePrior | None = None,
+    ) -> Registration:
+        """Lay a query onto a patch.
+
+        Args:
+            pixels: of the query, RGB, 8 bits.
+            patch: the reference.
+            valid: which pixels of the query hold data; without it, black areas at its edge do not.
+            prior: what is known of its scale and heading; without, scales from 1/1.6 to 1.6 and all turns are tried.
+
+        Returns:
+            The best similarity, whether or not it is true; without correspondences.
+
+        Raises:
+            ImageError: no pixel of the query or of the patch is valid.
+        """
+        query, reference = Picture.of(pixels, valid), Picture.of(patch.pixels, patch.valid)
+        known, gsd = prior or PosePrior(), patch.georeference.gsd_m_per_px
+        middle = 1.0 if known.gsd_m_per_px is None else known.gsd_m_per_px / gsd
+        allowed = Allowed((middle / known.scale_range, middle * known.scale_range))
+        if known.heading_deg is not None:
+            turn = (known.heading_deg - patch.georeference.up_bearing_deg + 180.0) % 360.0 - 180.0
+            allowed = Allowed(allowed.scale, turn, known.heading_range_deg)
+        rough = self._searched(query, reference, allowed, self.config.turn_step_deg, self.config.scale_step, middle)
+        if rough is None:
+            return _registration(None, 0.0, self.name)
+        scale, turn = scale_and_turn(rough.transform, query.centre_px)
+        step, ratio = self.config.turn_step_deg, self.config.scale_step
+        around = Allowed((scale / ratio, scale * ratio), turn, step / 2.0)
+        fine = self._searched(query, reference, around, step / 4.0, ratio**0.25, scale)
+        best = fine if fine is not None and fine.score > rough.score else rough
+        coarse = max(1.0, math.sqrt(float(query.valid.sum())) * middle / self.config.side_px)
+        found = Peak(best.transform, best.score, rough.ratio, rough.z)
+        return _registration(found, self.config.sigma_px * coarse, self.name)
+
+    def _searched(
+        self, query: Picture, reference: Picture, allowed: Allowed, turn_deg: float, scale: float, middle: float
+    ) -> Peak | None:
+        peaks = search(
+            query,
+            reference,
+            middle=middle,
+            allowed=allowed,
+            side_px=self.config.side_px,
+            keep=1,
+            turn_step_deg=turn_deg,
+            scale_step=scale,
+        )
+        return peaks[0] if peaks else None
+
+
+def _registration(peak: Peak | None, sigma_px: float, name: str) -> Registration:
+    nothing = np.zeros(0)
+    empty = Correspondences(np.zeros((0, 2)), np.zeros((0, 2)), nothing, np.zeros(0, bool))
+    if peak is None:
+        return Registration(None, "similarity", empty, name)
+    statistics = {"dense_score": peak.score, "dense_ratio": peak.ratio, "dense_z": peak.z, "sigma_px": sigma_px}
+    return Registration(peak.transform, "similarity", empty, name, statistics, (sigma_px**2, 0.0, sigma_px**2))
