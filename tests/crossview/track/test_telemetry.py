@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from whence.core.errors import InputError, OptionError
+from whence.crossview.track.follow import frames_of
 from whence.crossview.track.telemetry import Config, read_telemetry, telemetry_of, times_of
 from whence.earth.coordinates import distance_km
 from whence.samples.view import DronePose, Metadata, Position, Tagged
@@ -83,3 +84,14 @@ def test_tables_that_cannot_be_used(tmp_path, text, error, said):
 def test_a_table_that_is_not_there(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         read_telemetry(tmp_path / "none.csv", Config())
+
+
+def test_frames_of_a_real_drone_tell_time_height_and_a_yaw_that_flips(shared):
+    folder = shared / "data" / "crossview" / "brighton"
+    frames = frames_of(sorted(folder.glob("DJI_*.jpg")))
+    assert len(frames) == 18
+    assert [frames[0].time_s, frames[-1].time_s] == [0.0, 124.0]
+    assert {round(f.telemetry.altitude_m) for f in frames} == {40}
+    yaw = [f.telemetry.heading_deg for f in frames]
+    assert [i for i, value in enumerate(yaw) if 200.0 < value < 250.0] == [6, 7, 8, 9, 10, 11]
+    assert all(f.telemetry.position_sigma_m == 5.0 for f in frames)
