@@ -4,7 +4,7 @@ import pytest
 
 from made_matches import made_match, made_transform
 from whence.explain.match.frame import common_frame
-from whence.explain.match.lines import BEARINGS, bearings_deg, drawn, matched, of_bearing, segments
+from whence.explain.match.lines import BEARINGS, bearings_deg, common_stretches, drawn, of_bearing, segments
 
 
 def test_a_road_is_found_with_its_bearing_on_the_ground():
@@ -29,9 +29,14 @@ def test_short_segments_and_flat_pictures_give_no_lines():
 def test_each_segment_lies_on_one_other():
     a = np.array([[0.0, 10.0, 100.0, 10.0], [0.0, 60.0, 40.0, 60.0]])
     b = np.array([[100.0, 11.0, 5.0, 11.0], [2.0, 10.5, 80.0, 10.5], [0.0, 90.0, 40.0, 90.0], [20.0, 40.0, 20.0, 80.0]])
-    pairs = matched(a, b, (100, 100))
-    assert len(pairs) == 1
-    assert pairs[0][1].tolist() == b[0].tolist()
+    (stretch,) = common_stretches(a, b, (100, 100))
+    assert stretch.tolist() == [5.0, 10.0, 100.0, 10.0]
+
+
+def test_crossing_and_distant_segments_have_nothing_in_common():
+    a = np.array([[0.0, 50.0, 100.0, 50.0]])
+    assert common_stretches(a, np.array([[0.0, 40.0, 100.0, 60.0], [0.0, 54.0, 100.0, 54.0]]), (100, 100)) == []
+    assert common_stretches(np.empty((0, 4)), a, (100, 100)) == []
 
 
 def test_lines_are_drawn_a_few_pixels_wide():

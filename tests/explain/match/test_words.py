@@ -182,6 +182,7 @@ def test_a_missing_catalogue_is_named():
         ("share", 0.876, "88 %"),
         ("query_share", 0.0312, "3.1 %"),
         ("heading_deg", 43.62, "43.6°"),
+        ("heading_deg", 359.98, "0.0°"),
         ("gsd_m_per_px", 0.06342, "0.0634 m/px"),
         ("residual_px", 0.714, "0.71 px"),
         ("distance_m", 1234.5, "1,234 m"),

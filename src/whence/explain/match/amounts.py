@@ -27,7 +27,7 @@ def amount(name: str, value: float) -> str:
     if name == "share" or name.endswith("_share"):
         return _percent(value)
     if name.endswith("_deg"):
-        return f"{value:.1f}°"
+        return f"{value:.1f}°".replace("360.0", "0.0")
     for ending, unit in _UNITS:
         if name.endswith(ending):
             return f"{_digits(value)} {unit}"

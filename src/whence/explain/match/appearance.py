@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
-from whence.crossview.types import Match, MatchClaim, Region
+from whence.crossview.types import Match, MatchClaim
 from whence.explain.match import lines as straight
 from whence.explain.match.cover import COVERS, Cover, cover_mask, is_coloured, smoothed
 from whence.explain.match.frame import CommonFrame, common_frame, project
-from whence.explain.match.outlines import both_sides, part_outlines, region, strip, whole
+from whence.explain.match.outlines import both_sides, part_outlines, strip, whole
 from whence.explain.match.placement import Placement, placement
 
 COVER, LINES, NOWHERE = "ground cover", "lines", "nothing in place"
@@ -29,7 +29,7 @@ NEAREST_SHIFT = 0.04
 _PHI, _Z = 0.2, 3.0
 _PHI_CLEAR, _Z_CLEAR = 0.5, 2.0
 _LEAST_COVER, _MOST_COVER = 0.03, 0.97
-_LEAST_LINES_PX = 20
+_LEAST_LINES_PX, _MOST_LINES = 20, 4
 _NOWHERE_Z, _NOWHERE_SUM, _NOWHERE_TESTS = 1.25, 1.0, 3
 
 
@@ -92,10 +92,10 @@ def _cover_claim(
     fits = agrees(found)
     values: dict[str, float | str] = {
         "cover": cover.name,
-        "query_share": float(masks[0][frame.valid].mean()),
-        "reference_share": float(masks[1][frame.valid].mean()),
-        "overlap_share": found.iou,
-        "chance_share": found.chance_iou,
+        "query_share": _rounded(masks[0][frame.valid].mean()),
+        "reference_share": _rounded(masks[1][frame.valid].mean()),
+        "overlap_share": _rounded(found.iou),
+        "chance_share": _rounded(found.chance_iou),
     }
     check = (
         f"Thresholds (Otsu) on {cover.rule}, one for each picture; laid together by the transform, then shifted in "
@@ -137,31 +137,32 @@ def _line_claim(
     sides: tuple[Float[np.ndarray, "n 4"], Float[np.ndarray, "m 4"]],
     found: Placement,
 ) -> MatchClaim:
-    pairs = straight.matched(*sides, frame.valid.shape)
-    fits = agrees(found) and bool(pairs)
-    longest = pairs[0][0] if pairs else (sides[0][int(np.argmax(_lengths(sides[0])))])
+    common = straight.common_stretches(*sides, frame.valid.shape)
+    fits = agrees(found) and bool(common)
+    longest = common[0] if common else sides[0][int(np.argmax(_lengths(sides[0])))]
     ends = project(frame.to_reference, longest.reshape(2, 2))
     lat, lon = match.reference.georeference.to_lat_lon(ends[:, 0], ends[:, 1])
     values: dict[str, float | str] = {
         "direction": direction,
         "query_lines": len(sides[0]),
         "reference_lines": len(sides[1]),
-        "matched_lines": len(pairs),
-        "length_m": _metres(lat, lon),
-        "overlap_share": found.iou,
-        "chance_share": found.chance_iou,
+        "matched_lines": len(common),
+        "length_m": _rounded(_metres(lat, lon)),
+        "overlap_share": _rounded(found.iou),
+        "chance_share": _rounded(found.chance_iou),
     }
-    regions: tuple[Region, ...] = ()
-    if fits:
-        wide = 0.012 * max(frame.valid.shape)
-        shown = pairs[:4]
-        regions = tuple(region("query", project(frame.to_query, strip(a, wide))) for a, _ in shown)
-        regions += tuple(region("reference", project(frame.to_reference, strip(b, wide))) for _, b in shown)
+    wide = 0.012 * max(frame.valid.shape)
+    regions = both_sides(frame, [strip(stretch, wide) for stretch in common[:_MOST_LINES]]) if fits else ()
     check = (
         "Line segments (LSD) of 7 % of the longer side or more, sorted by their bearing on the ground and drawn on one "
         f"grid, then shifted in {found.controls:,} ways. {_shift_words(found)}"
     )
     return MatchClaim(LINES, "agrees" if fits else "unclear", values, 0.0, regions, check)
+
+
+def _rounded(value: float | np.floating) -> float:
+    """Digits beyond the fourth decimal say nothing of a mask."""
+    return round(float(value), 4)
 
 
 def _lengths(lines: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, " n"]:
@@ -186,9 +187,9 @@ def _nowhere(found: list[Placement], frame: CommonFrame) -> tuple[MatchClaim, ..
         return ()
     values: dict[str, float | str] = {
         "tests": len(found),
-        "best_overlap_share": best.iou,
-        "chance_share": best.chance_iou,
-        "best_z": best.z,
+        "best_overlap_share": _rounded(best.iou),
+        "chance_share": _rounded(best.chance_iou),
+        "best_z": _rounded(best.z),
     }
     check = (
         f"All {len(found)} classes of land cover and directions of lines that both pictures hold were laid together by "

@@ -70,28 +70,28 @@ def drawn(lines: Float[np.ndarray, "n 4"], shape: tuple[int, int]) -> Float[np.n
     return mask.astype(np.float64)
 
 
-def matched(
+def common_stretches(
     a: Float[np.ndarray, "n 4"], b: Float[np.ndarray, "m 4"], shape: tuple[int, int]
-) -> list[tuple[Float[np.ndarray, " 4"], Float[np.ndarray, " 4"]]]:
-    """Pairs of segments that lie on one another, the longest first; each is used once."""
+) -> list[Float[np.ndarray, " 4"]]:
+    """Stretches where a segment of ``a`` lies on one of ``b``, the longest first; each segment is used once."""
     apart = _APART * max(shape)
-    pairs: list[tuple[float, int, int]] = []
+    found: list[tuple[float, int, int, Float[np.ndarray, " 4"]]] = []
     for i, one in enumerate(a):
-        along = one[2:] - one[:2]
-        length = math.hypot(*along)
-        unit = along / length
+        length = math.hypot(*(one[2:] - one[:2]))
+        unit = (one[2:] - one[:2]) / length
         for j, other in enumerate(b):
             ends = other.reshape(2, 2) - one[:2]
-            across = np.abs(ends @ np.array([-unit[1], unit[0]]))
+            across = ends @ np.array([-unit[1], unit[0]])
             run = np.sort(ends @ unit)
-            common = min(length, run[1]) - max(0.0, run[0])
-            turn = math.degrees(math.asin(min(1.0, abs(float(np.diff(across)[0])) / max(run[1] - run[0], 1e-9))))
-            if across.mean() <= apart and turn <= _TURN_DEG and common >= _LEAST_COMMON * length:
-                pairs.append((float(common), i, j))
+            first, last = max(0.0, float(run[0])), min(length, float(run[1]))
+            turn = math.degrees(math.atan2(abs(float(across[1] - across[0])), max(float(run[1] - run[0]), 1e-9)))
+            if np.abs(across).mean() <= apart and turn <= _TURN_DEG and last - first >= _LEAST_COMMON * length:
+                stretch = np.concatenate([one[:2] + first * unit, one[:2] + last * unit])
+                found.append((last - first, i, j, stretch))
     out, used_a, used_b = [], set[int](), set[int]()
-    for _, i, j in sorted(pairs, reverse=True):
+    for _, i, j, stretch in sorted(found, key=lambda item: (-item[0], item[1], item[2])):
         if i not in used_a and j not in used_b:
             used_a.add(i)
             used_b.add(j)
-            out.append((a[i], b[j]))
+            out.append(stretch)
     return out

@@ -71,7 +71,7 @@ def placement(
     controls = phi[far]
     mean, deviation = float(controls.mean()), float(controls.std())
     return Placement(
-        iou=float(iou[0, 0]),
+        iou=min(1.0, float(iou[0, 0])),
         chance_iou=float(iou[far].mean()),
         phi=float(phi[0, 0]),
         z=(float(phi[0, 0]) - mean) / max(deviation, 1e-3),
