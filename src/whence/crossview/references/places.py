@@ -11,6 +11,7 @@ from whence.core.errors import CoordinateError
 from whence.earth import grid
 from whence.earth.coordinates import destination, distance_km
 from whence.earth.field import CellRegion, Field
+from whence.earth.nearest import NearestPoints
 
 Near: TypeAlias = tuple[float, float, float]
 """Latitude and longitude in degrees, and a radius in metres."""
@@ -22,7 +23,6 @@ _EARTH_M = 6_371_000.0
 _SLACK = 0.01
 """Distances on the sphere are within this share of those on WGS84."""
 
-_CHUNK = 4_000_000
 _BOXES = 100_000
 _FEW_BOXES = 8
 
@@ -91,11 +91,10 @@ def _in_region(lat: np.ndarray, lon: np.ndarray, reach_m: np.ndarray, region: Ce
     # Cells that are smaller than the window may lie between the eight points.
     smallest = float(np.sqrt(region.partition.areas_km2[region.index].min())) * 1e3
     rest = rows[~out[rows] & (reach_m[rows] > smallest / 4.0)]
-    step = max(1, _CHUNK // len(cells))
-    for start in range(0, rest.size, step):
-        part = rest[start : start + step]
-        cosine = (grid.unit_vectors(lat[part], lon[part]) @ cells.T).max(axis=1)
-        out[part] = _EARTH_M * np.arccos(np.clip(cosine, -1.0, 1.0)) <= reach_m[part] * (1.0 + _SLACK)
+    if rest.size:
+        nearest = NearestPoints(cells, np.arange(len(cells))).nearest_each(lat[rest], lon[rest])
+        gap = np.linalg.norm(grid.unit_vectors(lat[rest], lon[rest]) - cells[nearest], axis=1)
+        out[rest] = 2.0 * _EARTH_M * np.arcsin(gap / 2.0) <= reach_m[rest] * (1.0 + _SLACK)
     return out
 
 
