@@ -207,7 +207,7 @@ def test_pairs_of_a_table(tmp_path: Path) -> None:
             "family": {"own_layers": 3, "dim": 8},
             "phase_1": {"variants": "drone,ground"},
             "batches": {"group": 2, "hard_share": 0.5},
-            "optimiser": {"epochs": 1, "batch": 4, "precision": "no"},
+            "optimiser": {"epochs": 1, "batch": 2, "precision": "no"},
         }
     )
     data = load_crossview_data(recipe)

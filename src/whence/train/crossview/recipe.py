@@ -13,7 +13,7 @@ summary = "…"
 [phase_2]    # the union
 [loss]       # see `Loss`
 [batches]    # see `Batches`
-[augment]    # as in every recipe; shifts are the same for all pictures of a place, where they show the same ground
+[augment]    # as in every recipe; shift_px moves each variant by itself, data.margin_px those of a place together
 [optimiser]  # as in every recipe; epochs are those of all phases together
 ```
 """

@@ -92,11 +92,12 @@ class PlaceSampler:
         sets = [frozenset(rows.tolist()) for rows in self._having.values()]
         self.together = all(rows == sets[0] for rows in sets)
         self.places = places if self.together else places // len(self.variants)
+        needed = self.places if self.together else self.places * len(self.variants)
         for name, rows in self._having.items():
-            if len(rows) < self.places:
+            if len(rows) < needed:
                 raise InputError(
-                    f"A batch needs {self.places} places with a picture of the variant {name}, the data has "
-                    f"{len(rows)}. Set a smaller optimiser.batch, or give more data."
+                    f"A batch needs {needed} places with a picture of the variant {name}, the data has {len(rows)}. "
+                    "Set a smaller optimiser.batch, or give more data."
                 )
         self._near: Int[np.ndarray, "p k"] | None = None
         self._alike = False
@@ -126,8 +127,12 @@ class PlaceSampler:
             chosen = self._places(self._having[self.variants[0]], draw)
             shown = dict.fromkeys(self.variants, np.arange(len(chosen)))
         else:
-            each = {name: self._places(self._having[name], draw) for name in self.variants}
-            chosen = np.unique(np.concatenate(list(each.values())))
+            # One kind after the other, so that every process and step has as many places as any other.
+            each: dict[str, IntArray] = {}
+            for name in self.variants:
+                taken = np.concatenate([np.zeros(0, np.int64), *each.values()])
+                each[name] = self._places(np.setdiff1d(self._having[name], taken), draw)
+            chosen = np.sort(np.concatenate(list(each.values())))
             shown = {name: np.searchsorted(chosen, rows) for name, rows in each.items()}
         pictures = {SATELLITE: self._of[SATELLITE].drawn(chosen, draw)}
         for name in self.variants:
