@@ -59,7 +59,7 @@ class Config:
     "How much likelier a frame without a match near the belief is when the belief is wrong; 1 to learn nothing from it."
     most_probable: float = 0.98
     "Probabilities of matches are cut off here, as none is surer than its calibration."
-    reference_sigma_m: float = 0.5
+    reference_sigma_m: float = 1.5
     "How well the reference pictures are placed; added to the covariance, as no number of frames averages it out."
     heading_wrong_share: float = 0.02
     "How often a heading of the telemetry has nothing to do with the picture, beside being flipped."

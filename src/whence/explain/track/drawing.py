@@ -22,6 +22,7 @@ from whence.earth.tiles.types import Patch
 _SIDE_PX = 900
 _MARGIN = 1.25
 _LEAST_SIDE_M = 40.0
+_WIDE = 4.0
 _QUALITY = 80
 _MOST_NUMBERS = 40
 _HEADING_PX = 17.0
@@ -77,9 +78,10 @@ def ground_drawing(frames: Sequence[TrackedFrame], mosaic: Mosaic) -> Drawing:
 
 
 def _around(estimates: Sequence[TrackEstimate], mosaic: Mosaic) -> Patch:
-    """The reference picture around all frames and the middle of their ellipses."""
-    sure = sorted(estimates, key=lambda e: e.sigma_m)[: max(1, round(0.95 * len(estimates)))]
-    outline = np.concatenate([ellipse(e, 12) for e in sure])
+    """The reference picture around all frames and the ellipses of those that are not much wider than most."""
+    usual = float(np.median([e.sigma_m for e in estimates]))
+    rings = [ellipse(e, 12) for e in estimates if e.sigma_m <= _WIDE * usual]
+    outline = np.concatenate([np.array([(e.lat_deg, e.lon_deg) for e in estimates]), *rings])
     bounds = bounds_of(outline[:, 0], outline[:, 1])
     lat = (bounds.south + bounds.north) / 2.0
     span = (bounds.east - bounds.west) % 360.0
@@ -117,7 +119,7 @@ def _mark(number: int, estimate: TrackEstimate, where: GeoReference, numbered: b
             f'transform="rotate(45 {x:.1f} {y:.1f})"/>'
         )
     said = escape(f"Frame {number}, {status}, ± {estimate.sigma_m:.1f} m")
-    text = f'<text class="tk-number" x="{x + 8:.1f}" y="{y - 8:.1f}">{number}</text>' if numbered else ""
+    text = f'<text class="tk-number" x="{x + 9:.1f}" y="{y + 16:.1f}">{number}</text>' if numbered else ""
     return f"<g><title>{said}</title>{stroke}{shape}{text}</g>"
 
 

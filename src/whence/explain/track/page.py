@@ -125,7 +125,7 @@ def _row(number: int, done: TrackedFrame) -> str:
     place = "" if lost else f"{e.lat_deg:.6f}, {e.lon_deg:.6f}"
     heading, value = "", ""
     if e.heading_deg is not None and not lost:
-        heading, value = f"{e.heading_deg:.0f}° ± {e.heading_sigma_deg:.0f}°", f"{e.heading_deg:.2f}"
+        heading, value = f"{e.heading_deg:.0f}° ± {max(e.heading_sigma_deg, 0.1):.2g}°", f"{e.heading_deg:.2f}"
     why = "".join(f"<div>{escape(reason)}</div>" for reason in e.reasons)
     return (
         f'<tr>{head}{at}<td class="status {e.status.value}">{e.status.value}</td><td class="bits">{place}</td>'
