@@ -32,6 +32,7 @@ from crossview_pictures import (
     warped,
 )
 from whence.crossview.register.config import PosePrior, RegisterConfig
+from whence.crossview.register.correlate import Correlator
 from whence.crossview.register.registrar import Registrar
 from whence.crossview.types import Match
 from whence.crossview.verify import Config, MatchPriors, Verifier, VerifierTable
@@ -134,8 +135,7 @@ def homonim_part(given: argparse.Namespace) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, sources, target, side_m, out, magnify in plan:
         reference = _magnified(target.patch, magnify)
-        for label, dense in (("points", False), ("points and dense", True)):
-            registrar = Registrar(RegisterConfig(dense=dense))
+        for label, registrar in (("points", Registrar(RegisterConfig())), ("correlation", Correlator())):
             rows = [
                 _searched(window, reference, registrar, verifier_of(given))
                 for source in sources
@@ -171,7 +171,7 @@ def _grid(picture: Picture, side_m: float, out: int, most: int) -> list[Patch]:
     return [good[i] for i in np.unique(np.linspace(0, len(good) - 1, min(most, len(good))).round().astype(int))]
 
 
-def _searched(window: Patch, reference: Patch, registrar: Registrar, verifier: Verifier) -> dict[str, Any]:
+def _searched(window: Patch, reference: Patch, registrar: Registrar | Correlator, verifier: Verifier) -> dict[str, Any]:
     """One window searched for in a scene."""
     side = window.pixels.shape[0]
     truth = between(np.eye(3), (side, side), window.georeference, reference.georeference)
@@ -203,10 +203,14 @@ def _summary(rows: list[dict[str, Any]], gsd: float) -> dict[str, Any]:
 
 
 def sentinel_part(given: argparse.Namespace) -> dict[str, Any]:
-    """Visible patches, turned and moved, among all patches in near infrared: the most probable is the answer."""
+    """Visible patches, turned and moved, among all patches in near infrared: the most probable is the answer.
+
+    By correlation with the heading known within some degrees, or by points with any heading.
+    """
     pictures, draw = sentinel(given.data), np.random.default_rng(given.seed)
     visible, infrared = pictures[::2], [picture.patch for picture in pictures[1::2]]
-    registrar, verifier = Registrar(RegisterConfig(cached=len(infrared))), verifier_of(given, 1.0 / len(infrared))
+    verifier = verifier_of(given, 1.0 / len(infrared))
+    registrar = Registrar(RegisterConfig(cached=len(infrared))) if given.points else Correlator()
     even, maker = verifier_of(given), Maker(turn_deg=180.0, scale=1.0, tilt=0.0, change=0.0)
     chosen = np.unique(np.linspace(0, len(visible) - 1, given.windows).round().astype(int))
     rank, error, accepted, wrong, tried = [], [], 0, 0, 0
@@ -214,10 +218,16 @@ def sentinel_part(given: argparse.Namespace) -> dict[str, Any]:
         x, y = 64.0 + draw.uniform(-12, 12, 2)
         pixels, mask, transform = maker.query(visible[number], x, y, 96.0, 96, draw)
         query, odds = view(pixels, visible[number].patch.name), []
+        turn = (
+            np.degrees(np.arctan2(transform[1, 0], transform[0, 0])) + visible[number].patch.georeference.up_bearing_deg
+        )
+        prior = (
+            PosePrior(10.0, 1.1)
+            if given.points
+            else PosePrior(10.0, 1.1, float(turn + draw.normal(0, 5)) % 360.0, 15.0)
+        )
         for index, patch in enumerate(infrared):
-            found = registrar.register(
-                pixels, patch, valid=mask, prior=PosePrior(patch.georeference.gsd_m_per_px, 1.15)
-            )
+            found = registrar.register(pixels, patch, valid=mask, prior=prior)
             match, alone = verifier.verify(query, patch, found), even.verify(query, patch, found)
             odds.append(match.probability)
             if index == number:
@@ -258,6 +268,7 @@ def main() -> None:
     parser.add_argument(
         "--windows", type=int, default=24, help="queries of homonim (a pair of sensors) and of sentinel"
     )
+    parser.add_argument("--points", action="store_true", help="sentinel by points instead of correlation")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     cv2.setNumThreads(1)

@@ -12,29 +12,29 @@ def made(n=4000, seed=0):
     draw = np.random.default_rng(seed)
     true = draw.random(n) < 0.3
     values = np.column_stack([draw.normal(2.0 * true, 1.0), draw.normal(-1.0 * true, 1.0), draw.normal(size=n)])
-    return Examples(values, ("points", "residual", "overlap"), true, ["a"] * n)
+    return Examples(values, ("excess", "residual", "overlap"), true, ["a"] * n)
 
 
 def test_curves_find_the_log_odds():
     examples = made()
-    curves = fit_curves(examples, Config(measures="points,residual,overlap", penalty=1e-4))
+    curves = fit_curves(examples, Config(measures="excess,residual,overlap", penalty=1e-4))
     x = examples.values
     exact = (2.0 * x[:, 0] - 2.0) + (-1.0 * x[:, 1] - 0.5)  # at even prior
     middle = (np.abs(x[:, 0] - 1.0) < 1.5) & (np.abs(x[:, 1]) < 1.5)
     assert np.sqrt(np.mean((log_odds(curves, examples) - exact)[middle] ** 2)) < 0.4
     span = {curve.measure: np.ptp(curve.log_odds) for curve in curves}
-    assert span["points"] > 1.5 * span["residual"] > 6 * span.get("overlap", 0.0)
+    assert span["excess"] > 1.5 * span["residual"] > 6 * span.get("overlap", 0.0)
 
 
 def test_curves_go_one_way():
-    curves = {curve.measure: curve for curve in fit_curves(made(300), Config(measures="points,residual"))}
-    assert (np.diff(curves["points"].log_odds) >= 0).all()
+    curves = {curve.measure: curve for curve in fit_curves(made(300), Config(measures="excess,residual"))}
+    assert (np.diff(curves["excess"].log_odds) >= 0).all()
     assert (np.diff(curves["residual"].log_odds) <= 0).all()
 
 
 def test_groups_weigh_alike():
     examples = Examples(
-        np.zeros((6, 1)), ("points",), np.array([1, 1, 1, 0, 0, 0], bool), ["a", "a", "b", "b", "b", "b"]
+        np.zeros((6, 1)), ("excess",), np.array([1, 1, 1, 0, 0, 0], bool), ["a", "a", "b", "b", "b", "b"]
     )
     weight = group_weights(examples)
     assert weight.sum() == pytest.approx(2.0)
@@ -44,8 +44,8 @@ def test_groups_weigh_alike():
 
 def test_what_cannot_be_fitted():
     examples = made(50)
-    with pytest.raises(InputError, match="among points"):
-        fit_curves(examples, Config(measures="points,colour"))
+    with pytest.raises(InputError, match="among excess"):
+        fit_curves(examples, Config(measures="excess,colour"))
     alike = Examples(examples.values, examples.measures, np.ones(50, bool), examples.group)
     with pytest.raises(InputError, match="all 50 are alike"):
-        fit_curves(alike, Config(measures="points"))
+        fit_curves(alike, Config(measures="excess"))

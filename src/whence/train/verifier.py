@@ -16,7 +16,7 @@ from jaxtyping import Bool, Float
 from whence.core.errors import InputError
 from whence.crossview.verify.table import Curve
 
-DIRECTIONS = {"points": 1, "excess": 1, "spread": 1, "residual": -1, "shape": -1, "overlap": 1, "edges": 1}
+DIRECTIONS = {"excess": 1, "spread": 1, "residual": -1, "shape": -1, "overlap": 1, "edges": 1}
 """Whether a measure speaks for a match as it rises (1) or as it falls (−1)."""
 
 _STEPS = 3000
@@ -27,9 +27,9 @@ _QUANTILES = (0.02, 0.15, 0.35, 0.5, 0.65, 0.85, 0.98)
 class Config:
     """Settings of the fit."""
 
-    measures: str = "points,spread,residual,shape,edges"
+    measures: str = "excess,spread,residual,edges"
     "Measures to fit, comma-separated."
-    penalty: float = 0.01
+    penalty: float = 0.001
     "Weight of the squared rises between knots: larger is smoother and less sure."
     smallest_group: float = 0.02
     "Share of the weight of one answer that a group has at least, however few registrations it gave."

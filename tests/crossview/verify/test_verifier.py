@@ -49,7 +49,7 @@ def test_a_false_match_is_not():
     assert any("Edges agree no better than chance" in reason for reason in match.reasons)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     st.integers(0, 80),
     st.integers(0, 80),

@@ -52,7 +52,7 @@ SMALLEST_PX = 12.0
 
 CHECKS = {
     "transform": "A robust fit of one transform to the pairs of points, which found none.",
-    "points": "Pairs within reach of the transform, against the number that fits where the query does not belong.",
+    "excess": "Pairs within reach of the transform, against the number that fits where the query does not belong.",
     "spread": "Area of the hull of these pairs over the part of the query that falls on the reference.",
     "residual": "Median distance between where the transform sends a point and where its pair lies.",
     "shape": "Ratio of scales along the axes in the query's middle, and between its corners.",
@@ -122,7 +122,7 @@ def claims_of_geometry(
         shared += polygon(map_points(registration.transform, visible), "reference")
     edges = measures.edges
     said: dict[str, tuple[str, dict[str, float | str], tuple[Region, ...]]] = {
-        "points": (
+        "excess": (
             "point matches",
             {"inliers": measures.inliers, "pairs": measures.pairs, "chance": round(measures.chance, 1)},
             hulls,

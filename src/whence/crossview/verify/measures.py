@@ -61,7 +61,6 @@ class Measures:
     def values(self) -> Mapping[str, float]:
         """What the curves read, by name of measure."""
         return {
-            "points": math.log2((1.0 + self.inliers) / (1.0 + self.chance)),
             "excess": math.log2(1.0 + max(self.excess, 0.0)),
             "spread": self.hull_share,
             "residual": math.log2(0.1 + self.residual_px / max(1.0, self.scale)),
