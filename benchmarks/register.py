@@ -2,7 +2,7 @@
 
     python benchmarks/register.py run --data crossview --out out/register --matchers sift xfeat sift+xfeat
     python benchmarks/register.py mismatch --data crossview --out out/register --matchers sift --each 15
-    python benchmarks/register.py table --out out/register
+    python benchmarks/register.py table --data crossview --out out/register
 
 ``run`` registers each of the 67 frames of ``coeffic`` with the clean picture of the nine tiles around it (``--region
 sat``), with a square of the mosaic around its nominal place (``--region 600``, metres), or with the whole mosaic of
@@ -31,9 +31,11 @@ from whence.crossview.register.config import PosePrior, RegisterConfig
 from whence.crossview.register.geometry import mapped
 from whence.crossview.register.registrar import Registrar
 from whence.crossview.types import Registration
+from whence.crossview.verify import Verifier
 from whence.earth.coordinates import distance_km
 from whence.earth.tiles.georeference import GeoReference
 from whence.earth.tiles.types import Patch
+from whence.samples.view import View, ViewKind
 
 MATCHERS = {
     "sift": RegisterConfig(features="sift"),
@@ -111,6 +113,7 @@ class Rows:
             csv.writer(file).writerow([shown.get(name, "") for name in self._fields])
 
 
+VERDICT = ("probability", "accepted", "ee_m2", "en_m2", "nn_m2")
 STATISTICS = (
     "matches",
     "first_inliers",
@@ -173,7 +176,13 @@ def one(registrar: Registrar, pair: Pair, patch: Patch, rows: Rows, pixels: np.n
     """Register a frame and write the row; times are of the processor, as other programs run beside."""
     start = time.process_time()
     found = registrar.register(pixels, patch, prior=PRIOR)
-    rows.add(row_of(pair, patch, found, time.process_time() - start), STATISTICS)
+    seconds = time.process_time() - start
+    view = View(pixels, (pixels.shape[1], pixels.shape[0]), pair.name, "", "JPEG", ViewKind.DRONE)
+    match = Verifier().verify(view, patch, found)
+    verdict = {"probability": match.probability, "accepted": int(match.accepted)}
+    if match.pose is not None:
+        verdict |= dict(zip(("ee_m2", "en_m2", "nn_m2"), match.pose.covariance_m2, strict=True))
+    rows.add(row_of(pair, patch, found, seconds) | verdict, (*VERDICT, *STATISTICS))
 
 
 def patch_of(pair: Pair, root: Path, region: str) -> Patch:
@@ -223,7 +232,7 @@ def main() -> None:
     if given.part == "table":
         from register_table import table
 
-        table(given.out)
+        table(given.out, given.data)
     else:
         {"run": run, "mismatch": mismatch}[given.part](given)
 

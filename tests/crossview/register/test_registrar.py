@@ -17,6 +17,7 @@ from whence.crossview.register.statistics import hull_area, scale_and_turn
 from whence.earth.tiles.georeference import GeoReference
 from whence.earth.tiles.types import Patch
 from whence.encode.local.sift import Sift
+from whence.encode.local.types import LocalEncoder
 from whence.encode.user_files import ASSETS_VARIABLE
 
 TRUTH = similarity(0.9, 20.0, (150.0, 60.0))
@@ -123,15 +124,19 @@ def test_nothing_valid_is_an_error(registrar, patch):
 
 
 def test_features_of_references_are_kept_and_forgotten(patch):
-    class Counting:
-        NAME, TURNS_WITH_PICTURE, REACH_PX = "sift", True, 6
+    class Counting(LocalEncoder):
+        NAME, CONFIG, CARD, TURNS_WITH_PICTURE, REACH_PX = "sift", Sift.CONFIG, Sift.CARD, True, 6
 
-        def __init__(self) -> None:
-            self.plain, self.asked = Sift(), 0
+        def __init__(self, config=None) -> None:
+            self.plain, self.asked = Sift(config), 0
 
         def extract(self, pixels, valid=None):
             self.asked += pixels.shape[0] == 400
             return self.plain.extract(pixels, valid)
+
+        @classmethod
+        def tiny(cls, seed=0):
+            return cls()
 
     counting = Counting()
     registrar = Registrar(RegisterConfig(cached=1), [counting])

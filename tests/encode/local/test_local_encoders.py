@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from made_town import seen, town
 
+from made_town import seen, town
 from whence.core.config import build, settings
 from whence.core.errors import ArtifactError, OptionError
 from whence.crossview.register.geometry import mapped, residuals
@@ -115,6 +116,13 @@ def test_features_can_be_chosen(encoder, picture):
     few = found.chosen(np.array([2, 0]))
     assert isinstance(few, LocalFeatures)
     assert np.array_equal(few.xy_px, found.xy_px[[2, 0]])
+
+
+def test_every_encoder_and_setting_is_documented(encoder):
+    page = (Path(__file__).resolve().parents[3] / "docs" / "registration.md").read_text(encoding="utf-8")
+    assert f"| `{encoder.NAME}` |" in page
+    for setting in settings(encoder.CONFIG):
+        assert f"`{setting.name}`" in page, setting.name
 
 
 # ------------------------------------------------------------------------------------------------ each

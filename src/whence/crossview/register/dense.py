@@ -59,7 +59,7 @@ class Target:
     """A reference ready to be searched: spectra of its structure and of its energy, padded to ``shape``."""
 
     structure: Complex[np.ndarray, "h w"]
-    energy: Complex[np.ndarray, "h w"]
+    energy: Complex[np.ndarray, "h half"]
     shape: tuple[int, int]
     size: tuple[int, int]
 
@@ -100,8 +100,8 @@ def search(
     allowed: Allowed,
     side_px: int,
     keep: int,
-    turn_step_deg: float = 5.0,
-    scale_step: float = 1.08,
+    turn_step_deg: float = 7.5,
+    scale_step: float = 1.12,
 ) -> list[Peak]:
     """Places where the query lies best, over turns, scales and shifts.
 

@@ -72,7 +72,7 @@ class Guided:
 
 def screened(
     transform: Transform,
-    outline_px: Points,
+    outline_px: Float[np.ndarray, "k 2"],
     features: Sequence[tuple[LocalFeatures, LocalFeatures]],
     *,
     allowed: Allowed,

@@ -48,7 +48,7 @@ def fit_models(
     start: Transform,
     query: Points,
     reference: Points,
-    outline: Points,
+    outline: Float[np.ndarray, "k 2"],
     *,
     models: Sequence[str],
     allowed: Allowed,

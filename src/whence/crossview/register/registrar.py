@@ -34,7 +34,7 @@ from whence.earth.tiles.types import Patch
 from whence.encode.local import local_encoders
 from whence.encode.local.types import LocalEncoder
 
-_DENSE_SIDE_PX = 160
+_DENSE_SIDE_PX = 112
 _FLOOR_PX = 0.5
 _LEAST_SUPPORT = 3.0
 _SAME_PX = 24.0
