@@ -175,7 +175,7 @@ def _searched(window: Patch, reference: Patch, registrar: Registrar | Correlator
     """One window searched for in a scene."""
     side = window.pixels.shape[0]
     truth = between(np.eye(3), (side, side), window.georeference, reference.georeference)
-    prior = PosePrior(window.georeference.gsd_m_per_px, 1.2, window.georeference.up_bearing_deg, 15.0)
+    prior = PosePrior(window.georeference.gsd_m_per_px, 1.1, window.georeference.up_bearing_deg, 6.0)
     start = time.process_time()
     found = registrar.register(window.pixels, reference, valid=window.valid, prior=prior)
     match = verifier.verify(view(window.pixels, window.name, ViewKind.SATELLITE), reference, found)

@@ -17,11 +17,14 @@ from jaxtyping import Bool, UInt8
 from whence.core.errors import OptionError
 from whence.crossview.register.config import PosePrior
 from whence.crossview.register.dense import Peak, search
-from whence.crossview.register.geometry import Allowed
-from whence.crossview.register.picture import Picture
+from whence.crossview.register.geometry import Allowed, mapped
+from whence.crossview.register.picture import Picture, Transform
 from whence.crossview.register.statistics import scale_and_turn
 from whence.crossview.types import Correspondences, Registration
 from whence.earth.tiles.types import Patch
+
+
+_ROOM_PX = 16.0
 
 
 @dataclass(frozen=True)
@@ -86,11 +89,13 @@ class Correlator:
         scale, turn = scale_and_turn(rough.transform, query.centre_px)
         step, ratio = self.config.turn_step_deg, self.config.scale_step
         around = Allowed((scale / ratio, scale * ratio), turn, step / 2.0)
-        fine = self._searched(query, reference, around, step / 4.0, ratio**0.25, scale)
-        best = fine if fine is not None and fine.score > rough.score else rough
+        part, shift = _around(rough.transform, query, reference)
+        fine = self._searched(query, part, around, step / 4.0, ratio**0.25, scale)
+        best = rough
+        if fine is not None and fine.score > rough.score:
+            best = Peak(shift @ fine.transform, fine.score, rough.ratio, rough.z)
         coarse = max(1.0, math.sqrt(float(query.valid.sum())) * middle / self.config.side_px)
-        found = Peak(best.transform, best.score, rough.ratio, rough.z)
-        return _registration(found, self.config.sigma_px * coarse, self.name)
+        return _registration(best, self.config.sigma_px * coarse, self.name)
 
     def _searched(
         self, query: Picture, reference: Picture, allowed: Allowed, turn_deg: float, scale: float, middle: float
@@ -106,6 +111,16 @@ class Correlator:
             scale_step=scale,
         )
         return peaks[0] if peaks else None
+
+
+def _around(transform: Transform, query: Picture, reference: Picture) -> tuple[Picture, Transform]:
+    """The part of the reference that the query lies on, with some room, and the transform from it to the whole."""
+    place = mapped(transform, query.outline_px)
+    room = 0.15 * float(np.ptp(place, axis=0).max()) + _ROOM_PX
+    low = np.clip(np.floor(place.min(axis=0) - room), 0, None).astype(int)
+    high = np.minimum(np.ceil(place.max(axis=0) + room), reference.size_px).astype(int)
+    part = reference.cut(int(low[0]), int(low[1]), int(high[0] - low[0]), int(high[1] - low[1]))
+    return part, np.array([[1.0, 0.0, float(low[0])], [0.0, 1.0, float(low[1])], [0.0, 0.0, 1.0]])
 
 
 def _registration(peak: Peak | None, sigma_px: float, name: str) -> Registration:
