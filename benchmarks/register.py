@@ -118,6 +118,7 @@ STATISTICS = (
     "matches",
     "first_inliers",
     "second_support",
+    "lead",
     "screening",
     "guided_matches",
     "inliers",

@@ -59,7 +59,16 @@ def _separation(stem: str, false: Sequence[Row], found: dict[str, list[Row]]) ->
     if not true:
         return
     near = [row for row in true if _number(row["error_m"]) <= STEPS_M[0]]
-    for name in ("first_inliers", "second_support", "screening", "excess", "agreement_z", "inliers", "coverage"):
+    for name in (
+        "first_inliers",
+        "second_support",
+        "lead",
+        "screening",
+        "excess",
+        "agreement_z",
+        "inliers",
+        "coverage",
+    ):
         a = np.array([float(row[name] or 0) for row in near])
         b = np.array([float(row[name] or 0) for row in false])
         wins = (a[:, None] > b).mean() + 0.5 * (a[:, None] == b).mean()

@@ -337,6 +337,7 @@ class Registrar:
         covariance = covariance_at(fits, best.query_px, best.reference_px, query.centre_px, _FLOOR_PX)
         size = reference.scale
         found = statistics.of_first(guess.matches, guess.inliers, _second(guess, others))
+        found |= {"lead": _lead(guess, others)}
         found |= statistics.of_guided(best, fit, query)
         found |= statistics.of_transform(fit, query, expected_scale=expected[0], expected_turn_deg=expected[1])
         found |= statistics.of_overlap(fit.transform, query, reference.picture, best.window)
@@ -373,6 +374,13 @@ def _second(chosen: _Guess, others: Sequence[_Guess]) -> float:
     """Support of the best other place, or what chance gives anywhere, as a share of the chosen one's, at most 2."""
     best = max((guess.support for guess in others), default=_LEAST_SUPPORT)
     return min(max(best, _LEAST_SUPPORT) / max(chosen.support, 1e-6), 2.0)
+
+
+def _lead(chosen: _Guess, others: Sequence[_Guess]) -> float:
+    """By how many standard deviations more pairs of the first round are explained than at the best other place."""
+    best = max((guess.inliers for guess in others), default=0)
+    best = max(best, math.ceil(_LEAST_SUPPORT))
+    return (chosen.inliers - best) / math.sqrt(best + 1.0)
 
 
 def _same_place(a: _Guess, b: _Guess, query: Picture) -> bool:

@@ -5,6 +5,7 @@
 | ``matches`` | pairs of the first round, before any transform |
 | ``first_inliers`` | of these explained roughly by the transform after the guided round |
 | ``second_support`` | support of the best other place as a share of this one's, 0..2 |
+| ``lead`` | ``first_inliers`` over those of the best other place, in standard deviations; below 0 if it has more |
 | ``screening`` | pairs near a first guess over chance, in standard deviations; the greatest was followed up |
 | ``guided_matches`` | pairs found near where the transform expects them |
 | ``inliers``, ``inlier_share`` | of these explained by the final transform |
