@@ -23,7 +23,6 @@ from whence.crossview.register.statistics import scale_and_turn
 from whence.crossview.types import Correspondences, Registration
 from whence.earth.tiles.types import Patch
 
-
 _ROOM_PX = 16.0
 
 
