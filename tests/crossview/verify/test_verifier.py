@@ -92,6 +92,13 @@ def test_absurd_scale_is_refused(scale):
     assert next(claim for claim in match.claims if claim.kind == "scale").verdict == "contradicts"
 
 
+def test_crushed_ground_is_refused():
+    crushed = np.array([[1.0, 0, 60], [0, 0.2, 60], [0, 0, 1]])
+    match = verified(registered(crushed, inliers=90, noise=0.1), query=seen(REFERENCE, crushed))
+    assert not match.accepted
+    assert next(claim for claim in match.claims if claim.kind == "shape").verdict == "contradicts"
+
+
 def test_a_horizon_in_the_query_is_refused():
     tilted = np.array([[1.0, 0, 100], [0, 1, 60], [-0.02, 0.0, 1]])
     match = verified(registered(tilted, inliers=90, noise=0.1))

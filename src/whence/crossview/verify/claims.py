@@ -39,13 +39,16 @@ NO_TRANSFORM = -750.0
 """Log-odds of a query without a transform: its probability is 0 to the last bit."""
 
 IMPOSSIBLE = -15.0
-"""Log-odds of what no true match shows: mirrored ground, or a scale beyond all sense."""
+"""Log-odds of what no true match shows: mirrored or crushed ground, or a scale beyond all sense."""
 
 DECISIVE = 0.4
 """From these log-odds on, either way, a claim agrees or contradicts."""
 
 WIDEST_SCALE = 40.0
 """Beyond this ratio of pixel sizes between query and reference, or its inverse, a scale is no scale."""
+
+MOST_STRETCH = 4.0
+"""No camera that looks down stretches the ground by more than this along one of its axes."""
 
 SMALLEST_PX = 12.0
 """A query that shrinks to less than this on the reference shows nothing that could be compared."""
@@ -137,10 +140,13 @@ def claims_of_geometry(
             shared,
         ),
     }
+    gains = {"overlap": 0.0, "shape": 0.0} | added
+    if measures.stretch > MOST_STRETCH:
+        gains["shape"] += IMPOSSIBLE
     return [
-        MatchClaim(kind, verdict(added.get(name, 0.0)), values, added.get(name, 0.0), regions, CHECKS[name])
+        MatchClaim(kind, verdict(gains[name]), values, gains[name], regions, CHECKS[name])
         for name, (kind, values, regions) in said.items()
-        if name in added or name == "overlap"
+        if name in gains
     ]
 
 
