@@ -60,6 +60,7 @@ def recipe_of(given: argparse.Namespace, **changes: str) -> Any:
 
     own = {"data.root": str(given.photos), "image.weights": str(given.weights)}
     own |= {"image.labels": str(given.labels)} if given.labels else {}
+    own |= dict(change.split("=", 1) for change in given.set)
     return load_scenery_recipe(RECIPE, {**own, **{key.replace("__", "."): value for key, value in changes.items()}})
 
 
@@ -108,6 +109,7 @@ def table(given: argparse.Namespace) -> dict[str, Any]:
             found[name][key] = round(float(np.mean([row[name][key] for row in rows])), 4)
     prior = [row["prior"] for row in rows]
     found["prior"] = {key: round(float(np.mean([item[key] for item in prior])), 4) for key in prior[0]}
+    found["answers"] = _kept_and_withheld(given.out)
     areas = np.array([[row["prior"]["log10_area"], row["scenery"]["log10_area"]] for row in rows])
     steps = np.arange(3.0, 8.8, 0.2)
     curve = [(round(float(s), 1), *(round(float((areas[:, i] <= s).mean()), 3) for i in (0, 1))) for s in steps]
@@ -119,6 +121,24 @@ def table(given: argparse.Namespace) -> dict[str, Any]:
         round(float(half.mean()), 3) for half in np.array_split(bits, 2)
     ]
     return found
+
+
+def _kept_and_withheld(folder: Path) -> dict[str, Any]:
+    """Errors of the answers that were given with scenery and text, and of those withheld."""
+    from whence.evaluate.metrics import errors_km
+    from whence.evaluate.prediction_file import read_run
+
+    held = [record for path in sorted(folder.glob("fold*.parquet")) for record in read_run(path).records(beliefs=False)]
+    places = [[r.lat_deg, r.lon_deg, r.truth.lat_deg, r.truth.lon_deg] for r in held]
+    errors, withheld = errors_km(*np.array(places).T), np.array([record.abstained for record in held])
+    return {
+        name: {
+            "pictures": int(rows.sum()),
+            "median_km": round(float(np.median(errors[rows]))),
+            "within 750 km": round(float((errors[rows] <= 750.0).mean()), 3),
+        }
+        for name, rows in (("given", ~withheld), ("withheld", withheld))
+    }
 
 
 def calibrate(given: argparse.Namespace) -> dict[str, Any]:
@@ -398,6 +418,7 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, help="names of its classes, one a line")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(USUAL))
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes of the recipe")
     parser.add_argument("--tuned-blocks", type=int, default=3, help="of the network, in finetune")
     parser.add_argument("--tuned-copies", type=int, default=4, help="recoloured, of each photograph, in finetune")
     given = parser.parse_args()

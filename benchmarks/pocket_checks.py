@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import re
 import time
 from collections import Counter
@@ -137,17 +138,22 @@ def finetune(given: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
         started = time.perf_counter()
         found = tuner.fit(rest, vectors, np.random.default_rng(8))
         notes[group] = {**found.note, "seconds": round(time.perf_counter() - started)}
-        print(group, notes[group], flush=True)
+        print(json.dumps({group: notes[group]}), flush=True)
         around = places_around(held, vectors, recipe.fit.around, np.random.default_rng(7))
         true = continents_of(held.lat_deg, held.lon_deg)
         for share in SHARES:
-            tail = tuner.mixed(found.tail, share)
-            model = fit(tuner.seen(tail, rest), vectors, recipe.fit, np.random.default_rng(8))
-            seen = tuner.seen(tail, held)
+            if share == 0.0:
+                model, seen = fit(rest, vectors, recipe.fit, np.random.default_rng(8)), held
+            else:
+                tail = tuner.mixed(found.tail, share)
+                learned = found.model if share == 1.0 else None
+                model = learned or fit(tuner.seen(tail, rest), vectors, recipe.fit, np.random.default_rng(8))
+                seen = tuner.seen(tail, held, copies=2)
             for t in TEMPERATURES:
                 bits.setdefault((share, t), []).append(gained_bits(model, seen, around, contrast, t))
                 masses = judged(model.strengths(seen) + model.general, t, contrast, where)
                 right.setdefault((share, t), []).append(masses.argmax(axis=1) == true)
+            print(group, share, [round(float(bits[share, t][-1].mean()), 3) for t in TEMPERATURES], flush=True)
     table = {
         f"share {share}, temperature {t}": {
             "bits": round(float(np.concatenate(bits[share, t]).mean()), 3),
@@ -164,20 +170,19 @@ def finetune(given: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
 
 def localizability(given: argparse.Namespace, prepared: Prepared) -> dict[str, Any]:
     """Order pictures by how much they should tell: by the belief's information gain, its radius, or a learned head."""
-    from whence.evaluate.belief_metrics import read_beliefs
     from whence.evaluate.curve_metrics import aurc
     from whence.evaluate.prediction_file import read_run
     from whence.train.scenery.fit import unit_features
 
     _, photographs, _ = prepared
     names: list[str] = []
-    tables = []
+    rows: list[tuple[float, float, float]] = []
     for path in sorted(given.out.glob("fold*.parquet")):
         file = read_run(path)
-        records = [_scenery_only(record, file.run.prior) for record in file]
-        tables.append(read_beliefs(records, file.run.prior))
-        names += [record.name for record in records]
-    columns = {key: np.concatenate([getattr(t, key) for t in tables]) for key in ("bits", "gain_bits", "area_50_km2")}
+        for record in file.records(estimates=False):
+            names.append(record.name)
+            rows.append(_told(record, file.run.prior))
+    columns = dict(zip(("bits", "gain_bits", "area_50_km2"), np.array(rows).T, strict=True))
     row = {_tail(name): i for i, name in enumerate(photographs.names)}
     order = np.array([row[_tail(name)] for name in names])
     unit, group = unit_features(photographs, 2)[order], np.array(photographs.group)[order]
@@ -210,12 +215,15 @@ def localizability(given: argparse.Namespace, prepared: Prepared) -> dict[str, A
     return out
 
 
-def _scenery_only(record: Any, prior: Any) -> Any:
-    """The record with the belief that scenery alone would make."""
-    from whence.earth.field import Field
+def _told(record: Any, prior: Any) -> tuple[float, float, float]:
+    """Of scenery alone: bits at the truth, information gain in bits, area of the 50 % region."""
+    from whence.earth.field import LN2, Field
+    from whence.evaluate.belief_metrics import mean_density
 
     said = [s.likelihood.scale(1 / s.temperature) for s in record.sources if s.source == "scenery" and s.likelihood]
-    return replace(record, belief=Field.sum([prior, *said]).normalise() if said else prior)
+    belief = Field.sum([prior, *said]).normalise() if said else prior
+    bits = (mean_density(belief, record.truth) - mean_density(prior, record.truth)) / LN2
+    return bits, float(belief.information_gain_bits(prior)), float(belief.credible_region(0.5).area_km2)
 
 
 def _tail(name: str) -> str:

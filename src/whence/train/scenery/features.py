@@ -23,9 +23,7 @@ from whence.samples.reader import read_view
 from whence.train.scenery.recipe import Data, SceneryRecipe, Views
 from whence.train.tower import TowerModel
 
-WORKING_PX = 1024
-"""Longer side to which photographs are shrunk before copies are made."""
-
+_WORKING_PX = 1024
 _LEAST = 20
 _SMALLEST_CUT = 0.55
 _log = logging.getLogger(__name__)
@@ -139,35 +137,48 @@ def read_photographs(
 
 
 def _features_of(path: Path, model: TowerModel, views: Views, folder: Path) -> Float[np.ndarray, "v f"]:
+    def made() -> np.ndarray:
+        return model.embed_pixels(normalised_copies(path, model.tower, views))
+
+    return np.asarray(kept_array(folder / f"{content_of(path)}.npy", made), np.float32)
+
+
+def content_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise ImageError(f"{path} cannot be read ({error.strerror}).") from error
-    kept = folder / f"{digest}.npy"
-    if kept.is_file():
+
+
+def kept_array(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """An array from disk, or made and kept there; a damaged file is made again."""
+    if path.is_file():
         try:
-            return np.asarray(np.load(kept, allow_pickle=False), np.float32)
+            return np.asarray(np.load(path, allow_pickle=False))
         except (OSError, ValueError):
-            _log.warning("%s is damaged and made again.", kept)
-    pixels = read_view(path, working_px=WORKING_PX).pixels
-    copies = changed_copies(pixels, views, _generator_of(digest))
-    fitted = np.stack([model.tower.preprocessing.fit(copy) for copy in copies])
-    found = model.embed_pixels(model.tower.preprocessing.normalise(fitted))
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{digest}.{os.getpid()}.part"
+            _log.warning("%s is damaged and made again.", path)
+    found = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.part")
     with partial.open("wb") as file:
         np.save(file, found)
-    partial.replace(kept)
+    partial.replace(path)
     return found
 
 
-def content_generator(path: Path) -> np.random.Generator:
-    """What draws the changes of a picture: its content alone decides, wherever it stands in a table."""
-    return _generator_of(hashlib.sha256(path.read_bytes()).hexdigest())
+def normalised_copies(path: Path, tower: ImageEncoder, views: Views) -> Float[np.ndarray, "v 3 h w"]:
+    """Copies of a photograph as the network takes them.
 
-
-def _generator_of(digest: str) -> np.random.Generator:
-    return np.random.default_rng(int(digest[:16], 16))
+    What changes them depends on the file's content alone, so that copies are the same wherever it stands in a table.
+    """
+    pixels = read_view(path, working_px=_WORKING_PX).pixels
+    copies = changed_copies(pixels, views, np.random.default_rng(int(content_of(path)[:16], 16)))
+    return tower.preprocessing.normalise(np.stack([tower.preprocessing.fit(copy) for copy in copies]))
 
 
 def changed_copies(pixels: Pixels, views: Views, generator: np.random.Generator) -> list[Pixels]:

@@ -14,6 +14,7 @@ import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import final
 
@@ -24,14 +25,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from whence.concepts.place_vectors import PlaceVectors
+from whence.core.config import fingerprint
 from whence.core.errors import OptionError
+from whence.core.folders import cache_folder
 from whence.earth.coordinates import distance_km
 from whence.encode.image.mobilenet_v2 import MobilenetV2
 from whence.encode.image.types import ImageEncoder
-from whence.samples.reader import read_view
-from whence.train.scenery.features import WORKING_PX, Photographs, changed_copies, content_generator
+from whence.train.scenery.features import Photographs, content_of, kept_array, normalised_copies
 from whence.train.scenery.fit import Places, SceneryFit, contrast_places, equal_shares, fit, places_around
 from whence.train.scenery.recipe import Finetune, SceneryRecipe
+from whence.train.tower import TowerModel
 
 _PLACE_DEG = 0.1
 _KNOWN_KM = 10.0
@@ -76,7 +79,8 @@ class Tuner:
     Args:
         recipe: with ``finetune.blocks`` above 0.
         tower: the network as it is.
-        photographs: all that are ever asked for; what goes into the tuned blocks is kept in memory, about 250 kB each.
+        photographs: all that are ever asked for. What goes into the tuned blocks is kept on disk and in memory, about
+            250 kB each.
         report: told how many are done.
 
     Raises:
@@ -94,16 +98,21 @@ class Tuner:
         self._served = photographs.features.shape[1]
         views = replace(recipe.views, recoloured=max(recipe.views.recoloured, recipe.finetune.copies))
         self._kept: dict[str, np.ndarray] = {}
+        blocks = recipe.finetune.blocks
+        folder = cache_folder() / "scenery" / f"{fingerprint(TowerModel(tower).hash, views)[:20]}-before-{blocks}"
         for i, (name, path) in enumerate(zip(photographs.names, photographs.paths, strict=True)):
-            copies = changed_copies(read_view(path, working_px=WORKING_PX).pixels, views, content_generator(path))
-            pixels = tower.preprocessing.normalise(np.stack([tower.preprocessing.fit(copy) for copy in copies]))
-            self._kept[name] = activations_of(self._tower, recipe.finetune.blocks, pixels)
+
+            def made(path: Path = path) -> np.ndarray:
+                return activations_of(self._tower, blocks, normalised_copies(path, tower, views))
+
+            self._kept[name] = kept_array(folder / f"{content_of(path)}.npy", made)
             if report is not None:
                 report(i + 1, len(photographs), "activations")
 
-    def seen(self, tail: Tail, photographs: Photographs) -> Photographs:
-        """Photographs with the features that tuned blocks give them."""
-        return replace(photographs, features=features_of(tail, self._activations(photographs)[:, : self._served]))
+    def seen(self, tail: Tail, photographs: Photographs, copies: int | None = None) -> Photographs:
+        """Photographs with the features that tuned blocks give them, of the first copies or all that are fitted to."""
+        kept = self._activations(photographs)[:, : copies or self._served]
+        return replace(photographs, features=features_of(tail, kept))
 
     def mixed(self, tail: Tail, share: float) -> Tail:
         """Blocks between the network's own (share 0) and tuned ones (share 1)."""

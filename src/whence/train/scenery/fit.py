@@ -31,7 +31,9 @@ from whence.train.scenery.recipe import Concepts, Fit
 TEMPERATURES = tuple(np.round(np.geomspace(0.5, 4.0, 25), 3).tolist())
 """That are tried."""
 
-_SERVED_VIEWS = 2
+SERVED_VIEWS = 2
+"""Copies that a served model looks at: the photograph and its mirror image."""
+
 _CHUNK = 128
 _CELL_ORDER = 6
 _LEAST_LAND = 0.02
@@ -77,7 +79,7 @@ class SceneryFit:
 
     def strengths(self, photographs: Photographs) -> Float[np.ndarray, "n k"]:
         """Strengths of the concepts as they are served: from the photograph and its mirror image."""
-        return (unit_features(photographs, _SERVED_VIEWS) - self.mean) @ self.weights
+        return (unit_features(photographs, SERVED_VIEWS) - self.mean) @ self.weights
 
 
 def unit_features(photographs: Photographs, views: int | None = None) -> Float[np.ndarray, "n f"]:

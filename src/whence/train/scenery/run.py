@@ -24,6 +24,7 @@ from whence.train.recipe import Component
 from whence.train.scenery.features import Photographs, read_photographs
 from whence.train.scenery.finetune import Tail, Tuner, put_back, tunable
 from whence.train.scenery.fit import (
+    SERVED_VIEWS,
     TEMPERATURES,
     Places,
     SceneryFit,
@@ -142,7 +143,7 @@ def learned(
     if tuner is None:
         return fit(photographs, vectors, recipe.fit, generator), None, _as_they_are
     found = tuner.fit(photographs, vectors, generator)
-    return found.model, found.tail, lambda others: tuner.seen(found.tail, others)
+    return found.model, found.tail, lambda others: tuner.seen(found.tail, others, SERVED_VIEWS)
 
 
 def cross_validated(
