@@ -5,7 +5,7 @@
 
 The raster is a picture of the whole world, evenly spaced in latitude and longitude (the shaded relief of ETOPO1, 5400 ×
 2700, has texture on land and sea). ``build`` lays 100,000 overlapping windows of 32 pixels on it and embeds each with
-256 numbers: mean colours and steepness of an 8 × 8 grid. ``search`` asks with 300 windows at random places, in the
+256 numbers: mean colours and steepness of an 8 × 8 grid. ``search`` asks with 100 windows at random places, in the
 whole set, in the credible region of a belief and near a point. ``accuracy`` cuts patches from generated
 pictures in seven projections and compares each with the colours that belong there. Each part runs in a process of its
 own, so that its memory is its own. Times are given as wall clock and as processor time of the process, and the load of
@@ -45,7 +45,7 @@ from whence.earth.tiles.types import Provenance
 from whence.samples.view import ViewKind
 
 PARTS = ("build", "search", "accuracy")
-QUERIES = 300
+QUERIES = 100
 K = 10
 GRID = 8
 SIDE_PX = 32

@@ -106,11 +106,7 @@ def add_references(
     """
     folder, laying, reading = Path(folder), laying or windows.Config(), reading or opening.Config()
     header = _begun(folder, encoder)
-    asked = [Source(str(Path(path).expanduser().resolve()), reading, url.Config(), laying) for path in paths]
-    if server is not None:
-        asked.append(Source(server.url, reading, server, laying))
-    if not asked:
-        raise OptionError("Nothing to add: give files or folders of reference pictures, or the address of tiles.")
+    asked = _asked(paths, reading, server, laying)
     kept = {record.path: record for record in header.sources}
     run = _Run(folder, encoder, report or _silent, stopped or (lambda: False))
     fresh: dict[str, tuple[SourceRecord, list[Shard]]] = {}
@@ -137,6 +133,18 @@ def add_references(
         header = write_index(folder, header, fresh)
         shutil.rmtree(folder / WORK, ignore_errors=True)
     return _told(header, fresh, unchanged, failed, finished=True)
+
+
+def _asked(
+    paths: Sequence[Path | str], reading: opening.Config, server: url.Config | None, laying: windows.Config
+) -> list[Source]:
+    """What the user named."""
+    asked = [Source(str(Path(path).expanduser().resolve()), reading, url.Config(), laying) for path in paths]
+    if server is not None:
+        asked.append(Source(server.url, reading, server, laying))
+    if not asked:
+        raise OptionError("Nothing to add: give files or folders of reference pictures, or the address of tiles.")
+    return asked
 
 
 def _silent(_done: int, _total: int, _text: str) -> None:
