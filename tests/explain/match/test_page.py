@@ -160,6 +160,11 @@ def test_the_masking_test_is_told_or_said_to_be_missing(pages, explanations):
     assert "fall by 4.0, without as many others by 0.5" in render_match_report(tested)
 
 
+def test_an_accepted_match_is_shown_among_its_surroundings(pages):
+    assert 'class="wm-marker"' in pages["match"]
+    assert 'class="wm-marker"' not in pages["other"]
+
+
 def test_a_stated_position_is_drawn(explanations):
     match = explanations["match"].match
     told = Metadata(position=Tagged(Position(match.pose.lat_deg, match.pose.lon_deg), "EXIF GPS <b>"))

@@ -88,7 +88,7 @@ def _shapes(match: Match, pose: Pose, place: Float[np.ndarray, "3 3"]) -> str:
     for share, reach in ((90, R90), (50, R50)):
         ring = (axes * (reach * np.sqrt(np.maximum(values, 0.0)))) @ np.array([np.cos(angle), np.sin(angle)])
         line = _points(project(place, _to_px(match, pose, ring.T)))
-        out.append(f'<polygon class="halo" points="{line}"/><polygon class="e{share}" points="{line}"/>')
+        out.append(f'<polygon class="halo h{share}" points="{line}"/><polygon class="e{share}" points="{line}"/>')
     x, y = project(place, _to_px(match, pose, np.zeros((1, 2))))[0]
     out.append(f'<circle class="middle" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
     return "".join(out) + _stated(match, place)

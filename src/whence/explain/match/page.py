@@ -13,11 +13,13 @@ from string import Template
 from urllib.parse import quote
 
 from whence.crossview.types import Match
+from whence.earth.drawing import MAP_CSS
 from whence.estimate import wording
 from whence.explain.match.amounts import amount, compass, probability
 from whence.explain.match.drawings import image_store, overlay_drawing, pair_drawing
 from whence.explain.match.ground_map import R50, R90, ground_map, radius_m
 from whence.explain.match.lmm import Narration
+from whence.explain.match.locator import locator
 from whence.explain.match.render import to_dict
 from whence.explain.match.sections import claims_section, provenance_section, tests_section, words_section
 from whence.explain.match.types import MatchExplanation
@@ -38,7 +40,7 @@ def render_match_report(explanation: MatchExplanation, narration: Narration | No
         narration: what a model wrote about it, if one was asked.
     """
     match = explanation.match
-    styles = report_asset("report.css") + _asset("match.css")
+    styles = report_asset("report.css") + MAP_CSS + _asset("match.css")
     script = report_asset("common.js") + _asset("match.js")
     return Template(_asset("match.html")).substitute(
         policy=escape(policy(styles, script), quote=True),
@@ -254,7 +256,7 @@ def _ground_section(match: Match) -> str:
     lead = "" if match.accepted else " The match was not accepted."
     return (
         '<section aria-labelledby="h-ground"><h2 id="h-ground">On the ground</h2>'
-        f'<div class="grounds">{figures}</div><p class="legend">The frame is what the query covers, the line leads '
-        "from its middle to its upper edge. The full ellipse holds the middle with 50&nbsp;%, the dashed one with "
-        f"90&nbsp;%.{told}{lead}</p></section>"
+        f'<div class="grounds">{figures}{locator(match)}</div><p class="legend">The frame is what the query covers, '
+        "the line leads from its middle to its upper edge. The full ellipse holds the middle with 50&nbsp;%, the "
+        f"dashed one with 90&nbsp;%.{told}{lead}</p></section>"
     )
