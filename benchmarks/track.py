@@ -326,7 +326,7 @@ def fit(given: argparse.Namespace) -> dict[str, Any]:
     }
     rows = []
     for speed, memory in product((5.0, 6.0, 7.0, 8.0, 10.0), (5.0, 8.0, 12.0, 20.0, 40.0)):
-        config = Config(speed_mps=speed, memory_s=memory)
+        config = Config(speed_mps=speed, memory_s=memory, agile_share=0.0)
         rows.append((round(_foresight(data, config), 4), speed, memory))
     rows.sort(reverse=True)
     found["mean log-density, speed_mps, memory_s"] = rows[:6]
