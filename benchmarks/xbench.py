@@ -75,8 +75,11 @@ def candidate(pair: Any, site: str, number: int, wrong_by: float) -> Candidate:
 def answered(given: argparse.Namespace, folder: Path) -> None:
     """Answer the benchmark."""
     whole = files.open_benchmark(folder)
-    held = files.Benchmark(folder, whole.header, tuple(i for i in whole.items if i.difficulty in given.only))
-    answerer = answer.Answerer(answer.Config(features=given.features, dense=given.dense, trials=given.trials))
+    asked = [item for item in whole.items if item.difficulty in given.only][:: given.every]
+    held = files.Benchmark(folder, whole.header, tuple(asked))
+    answerer = answer.Answerer(
+        answer.Config(features=given.features, dense=given.dense, masking=given.masking, trials=given.trials)
+    )
     start = time.perf_counter()
 
     def report(done: int, total: int) -> None:
@@ -89,7 +92,7 @@ def answered(given: argparse.Namespace, folder: Path) -> None:
 def scored(folder: Path, names: list[str], figures: list[str]) -> dict[str, Any]:
     """Score the answers, in all and by site; only what was answered is asked."""
     held = files.open_benchmark(folder)
-    given = [found for name in names for found in files.read_answers(folder / name)]
+    given = list({found.item: found for name in names for found in files.read_answers(folder / name)}.values())
     there = {found.item for found in given}
     held = files.Benchmark(folder, held.header, tuple(item for item in held.items if item.name in there))
     found = scores.score(held, given, encoder=open_encoder())
@@ -136,8 +139,10 @@ def main() -> None:
     parser.add_argument("--dense", action="store_true")
     parser.add_argument("--trials", type=int, default=3, help="sets of other pixels that are masked")
     parser.add_argument("--only", nargs="+", default=list(DIFFICULTIES), help="which items to answer")
+    parser.add_argument("--every", type=int, default=1, help="answer only one of so many of them")
+    parser.add_argument("--masking", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--answers", default="answers.jsonl", help="file of answers in the folder")
-    parser.add_argument("--scored", nargs="+", help="files of answers to score together")
+    parser.add_argument("--scored", nargs="+", help="files of answers to score together; the last one counts")
     given = parser.parse_args()
     cv2.setNumThreads(1)
     if "build" in given.parts:

@@ -16,7 +16,7 @@ from whence.core.errors import InputError, OptionError
 from whence.core.version import __version__
 from whence.evaluate.xbench.candidates import Candidate
 from whence.evaluate.xbench.files import HEADER, PICTURES, Benchmark, open_benchmark, write_benchmark
-from whence.evaluate.xbench.negatives import Descriptor, Known, choose, plain_descriptor
+from whence.evaluate.xbench.negatives import Descriptor, Known, choose, edges_of, plain_descriptor
 from whence.evaluate.xbench.types import Item, PictureEntry
 from whence.samples.view import ViewKind
 
@@ -93,7 +93,12 @@ def build(
         (nowhere if item.lat_deg is None else item.lat_deg, nowhere if item.lon_deg is None else item.lon_deg)
         for item in kept
     ]
-    known = Known(places, np.array(points, np.float64), tuple(item.georeference for item in kept), np.asarray(vectors))
+    known = Known(
+        places,
+        np.array(points, np.float64),
+        np.array([edges_of(item.georeference) for item in kept]),
+        np.asarray(vectors),
+    )
     items = _items(kept, entries, known, config)
     counts = Counter(f"{item.split} {item.difficulty}" for item in items)
     header = {

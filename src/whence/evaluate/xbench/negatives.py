@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -24,13 +25,14 @@ class Known:
     Attributes:
         places: names of the places.
         points: latitude and longitude of the query, NaN where not known.
-        georeferences: of the references.
+        edges: south, north, west and east of the references, NaN where not known; east above west, also where a
+            reference crosses the antimeridian.
         vectors: of the references, from a descriptor.
     """
 
     places: tuple[str, ...]
     points: Float[np.ndarray, "n 2"]
-    georeferences: tuple[GeoReference | None, ...]
+    edges: Float[np.ndarray, "n 4"]
     vectors: Float[np.ndarray, "n dim"]
 
 
@@ -45,16 +47,11 @@ def allowed(known: Known, query: int, apart_km: float) -> Bool[np.ndarray, " n"]
         query: index of the query.
         apart_km: distance from which places without a known extent do not overlap.
     """
-    out = np.array([place != known.places[query] for place in known.places])
-    own = known.georeferences[query]
+    other = np.array(known.places) != known.places[query]
+    rectangles = ~np.isnan(known.edges[:, 0]) & ~np.isnan(known.edges[query, 0])
     away = distances_km(known, query)
-    for other in np.flatnonzero(out):
-        place = known.georeferences[other]
-        if own is not None and place is not None:
-            out[other] = not overlap(own, place)
-        elif not np.isnan(away[other]):
-            out[other] = away[other] >= apart_km
-    return out
+    far = np.isnan(away) | (away >= apart_km)
+    return other & np.where(rectangles, ~touching(known.edges, query), far)
 
 
 def distances_km(known: Known, query: int) -> Float[np.ndarray, " n"]:
@@ -68,13 +65,22 @@ def distances_km(known: Known, query: int) -> Float[np.ndarray, " n"]:
     return out
 
 
-def overlap(first: GeoReference, second: GeoReference) -> bool:
-    """Tell whether the latitude–longitude rectangles around two pictures touch."""
-    a, b = first.bounds, second.bounds
-    if a.south > b.north or b.south > a.north:
-        return False
-    wide_a, wide_b = (box.east - box.west + (360.0 if box.west > box.east else 0.0) for box in (a, b))
-    return (b.west - a.west) % 360.0 <= wide_a or (a.west - b.west) % 360.0 <= wide_b
+def edges_of(place: GeoReference | None) -> tuple[float, float, float, float]:
+    """South, north, west and east of a picture, as `Known.edges` holds them."""
+    if place is None:
+        return (math.nan,) * 4
+    box = place.bounds
+    return box.south, box.north, box.west, box.east + (360.0 if box.west > box.east else 0.0)
+
+
+def touching(edges: Float[np.ndarray, "n 4"], query: int) -> Bool[np.ndarray, " n"]:
+    """Which latitude–longitude rectangles touch one of them; those that are not known do not."""
+    south, north, west, east = edges.T
+    high = (south <= north[query]) & (south[query] <= north)
+    wide = (np.mod(west - west[query], 360.0) <= east[query] - west[query]) | (
+        np.mod(west[query] - west, 360.0) <= east - west
+    )
+    return high & wide
 
 
 def choose(

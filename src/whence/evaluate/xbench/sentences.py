@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -20,6 +20,7 @@ from whence.explain.match.check import NO_CITATION, OTHER_NUMBER, check_sentence
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
+@runtime_checkable
 class SentenceEncoder(Protocol):
     """What turns texts into unit vectors."""
 
