@@ -145,7 +145,7 @@ def test_the_covariance_covers_the_truth_nine_times_in_ten():
             inlier_px=6.0,
             penalty=4.0,
         )
-        xx, xy, yy = covariance_at(fits, query, reference, at, 0.0)
+        xx, xy, yy = covariance_at(fits, query, reference, at, floor_px=0.0, misfit=0.0)
         off = (mapped(fits[0].transform, at[None]) - mapped(truth, at[None]))[0]
         held += off @ np.linalg.inv([[xx, xy], [xy, yy]]) @ off < 4.605
     assert 85 <= held <= 100
@@ -165,6 +165,7 @@ def test_outside_of_the_points_less_is_known():
         penalty=4.0,
     )
     inside, outside = (
-        covariance_at(fits, query, reference, np.array(at), 0.0)[0] for at in ([200.0, 200], [900.0, 200])
+        covariance_at(fits, query, reference, np.array(at), floor_px=0.0, misfit=0.0)[0]
+        for at in ([200.0, 200], [900.0, 200])
     )
     assert outside > 2 * inside

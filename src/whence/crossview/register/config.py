@@ -35,6 +35,8 @@ class RegisterConfig:
     "Transforms to choose from."
     penalty: float = 12.0
     "What a further parameter of a transform must gain in explained pairs, as multiple of the usual penalty."
+    misfit: float = 1.0
+    "Share of the residuals that all points have in common, which more points do not average out."
     samples: int = 2000
     "Similarities drawn for one set of pairs."
     hypotheses: int = 3
@@ -57,8 +59,10 @@ class RegisterConfig:
             raise OptionError(f"register.models is a list of {', '.join(MODELS)}; received {self.models!r}.")
         if min(self.inlier_px, self.rough_px, self.magnify, self.turn_step_deg, *self.radii_px, *self.factors) <= 0:
             raise OptionError(f"Distances, factors and steps of register are above 0, received {self}.")
-        if min(self.samples, self.hypotheses, self.cached) < 1 or not 0.0 < self.ratio <= 1.0:
-            raise OptionError(f"samples, hypotheses and cached ≥ 1 and 0 < ratio ≤ 1 are needed, received {self}.")
+        if min(self.samples, self.hypotheses, self.cached) < 1 or not 0.0 < self.ratio <= 1.0 or self.misfit < 0.0:
+            raise OptionError(
+                f"samples, hypotheses and cached ≥ 1, 0 < ratio ≤ 1 and misfit ≥ 0 are needed, received {self}."
+            )
 
     @property
     def encoder_names(self) -> tuple[str, ...]:

@@ -84,13 +84,20 @@ def fit_models(
 
 
 def covariance_at(
-    fits: Sequence[Fit], query: Points, reference: Points, at_px: Float[np.ndarray, " 2"], floor_px: float
+    fits: Sequence[Fit],
+    query: Points,
+    reference: Points,
+    at_px: Float[np.ndarray, " 2"],
+    *,
+    floor_px: float,
+    misfit: float,
 ) -> tuple[float, float, float]:
     """Covariance of the reference position of one query position, xx, xy, yy in square pixels.
 
     The covariance of the parameters is carried to the position. Residuals are scaled to their robust spread, and pairs
     count as many as there are cells of a grid with pairs in them, since neighbours share their errors. What the models
-    disagree on there is added, and a floor for what no residual shows.
+    disagree on there is added, a share of the residuals that all points are taken to have in common (relief, roofs and
+    a tilted camera shift them together, and no number of points averages that out), and a floor.
 
     Args:
         fits: the chosen model first.
@@ -98,6 +105,7 @@ def covariance_at(
         reference: in the reference.
         at_px: the position.
         floor_px: standard deviation that is added in any case.
+        misfit: share of the residuals that is common.
     """
     best = fits[0]
     q, r = query[best.inlier], reference[best.inlier]
@@ -107,7 +115,7 @@ def covariance_at(
     rows = rows / size
     inner = np.linalg.pinv(rows.T @ rows, rcond=1e-13) * noise**2 * len(q) / _independent(q)
     out = _rows(best, at_px[None]) / size
-    covariance = out @ inner @ out.T + floor_px**2 * np.eye(2)
+    covariance = out @ inner @ out.T + (floor_px**2 + (misfit * noise) ** 2) * np.eye(2)
     place = mapped(best.transform, at_px[None])[0]
     near = [other for other in fits[1:] if other.inlier.sum() >= 0.8 * best.inlier.sum()]
     if near:

@@ -334,7 +334,9 @@ class Registrar:
         if not fits:
             return self._nothing([guess, *others])
         fit = fits[0]
-        covariance = covariance_at(fits, best.query_px, best.reference_px, query.centre_px, _FLOOR_PX)
+        covariance = covariance_at(
+            fits, best.query_px, best.reference_px, query.centre_px, floor_px=_FLOOR_PX, misfit=self.config.misfit
+        )
         size = reference.scale
         found = statistics.of_first(guess.matches, guess.inliers, _second(guess, others))
         found |= {"lead": _lead(guess, others)}
