@@ -68,8 +68,9 @@ class CrossViewTrainer:
         self.step = 0
         self.objective = CrossViewLoss(self.net, recipe.loss, len(data.train)).to(self.device)
         self.average = {k: v.detach().clone() for k, v in self.net.state_dict().items()} if o.ema else None
-        self.best_state: dict[str, Tensor] | None = None
         self._enter(0)
+        self.resumed = self._resume()
+        """Whether it goes on from a checkpoint in the folder."""
 
     @property
     def total_steps(self) -> int:
@@ -80,7 +81,6 @@ class CrossViewTrainer:
 
     def run(self, report: Report = silent, phase_ended: PhaseEnded = _nothing) -> None:
         """Train to the end, or from the checkpoint in the folder to the end."""
-        self._resume()
         saved = time.monotonic()
         while self.step < self.total_steps:
             before, cpu = time.perf_counter(), time.process_time()
@@ -256,10 +256,10 @@ class CrossViewTrainer:
             }
             write_checkpoint(self.folder, Checkpoint.made(self.recipe, progress, tensors))
 
-    def _resume(self) -> None:
+    def _resume(self) -> bool:
         found = read_checkpoint(self.folder, self.recipe) if self.folder is not None else None
         if found is None:
-            return
+            return False
         self._enter(int(found.progress["phase"]))
         self.step = int(found.progress["step"])
         self.spent_s, self.spent_cpu_s = float(found.progress["s"]), float(found.progress["cpu_s"])
@@ -274,6 +274,7 @@ class CrossViewTrainer:
             state = found.under(f"optimiser.{index}.")
             if state:
                 self.optimiser.state[parameter] = {key: _laid_out_as(parameter, t) for key, t in state.items()}
+        return True
 
     def _parameters(self) -> list[Tensor]:
         return [parameter for group in self.optimiser.param_groups for parameter in group["params"]]

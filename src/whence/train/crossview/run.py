@@ -29,7 +29,7 @@ from whence.train.crossview.scoring import scores
 if TYPE_CHECKING:
     from whence.core.bundle import Bundle
 
-_RECIPE, _SCORES = "recipe.json", "scores.json"
+_RECIPE, _SCORES, _PHASES = "recipe.json", "scores.json", "phases.json"
 _FILES = ("satellite", "relief", "water", "table", "cache", "sets", "weights")
 """Settings that name files or folders of the machine that a model was trained on."""
 
@@ -101,7 +101,11 @@ def train_crossview(recipe: CrossViewRecipe, folder: Path | None = None, report:
                     "validation": scores(net, data.validation, names, data.registered),
                     "test": scores(net, data.test, names, data.registered),
                 }
+            if writes is not None:
+                _write(writes / _PHASES, phases)
 
+        if trainer.resumed and folder is not None and (folder / _PHASES).is_file():
+            phases |= json.loads((folder / _PHASES).read_text(encoding="utf-8"))
         trainer.run(report, ended)
         found |= {
             "steps": trainer.step,
