@@ -69,8 +69,8 @@ def _separation(stem: str, false: Sequence[Row], found: dict[str, list[Row]]) ->
         "inliers",
         "coverage",
     ):
-        a = np.array([float(row[name] or 0) for row in near])
-        b = np.array([float(row[name] or 0) for row in false])
+        a = np.array([float(row.get(name) or 0) for row in near])
+        b = np.array([float(row.get(name) or 0) for row in false])
         wins = (a[:, None] > b).mean() + 0.5 * (a[:, None] == b).mean()
         print(f"  {name}: area {max(wins, 1 - wins):.3f}; true {_range(a)}, false {_range(b)}")
 
