@@ -8,7 +8,8 @@ these models, exports them, and lets ``whence predict`` answer with them and wit
 scores what it wrote; ``curve`` fits to fewer photographs; ``shortcuts`` changes the pictures (grey, compressed, another
 photographer's grading) and measures what is left; ``concepts`` leaves out groups of concepts; ``speed``
 times the shipped model. ``finetune``, ``continents``, ``localizability`` and ``season`` stand in ``pocket_checks.py``;
-``finetune`` takes long and runs only when it is named.
+``finetune`` takes long and runs only when it is named, as does ``more``: the other sources of the table, collected from
+the web, as further photographers to learn from.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ USUAL = (
     "season",
     "speed",
 )
-PARTS = (*USUAL, "finetune")
+PARTS = (*USUAL, "finetune", "more")
 SIZES = (40, 80, 160, 320)
 DRAWS = 2
 REPEATS = 40
@@ -393,6 +394,15 @@ def continents(given: argparse.Namespace) -> dict[str, Any]:
     return checks.continents(prepared(given), fit)
 
 
+def more(given: argparse.Namespace) -> dict[str, Any]:
+    """The same with all other sources of the table as further photographers to learn from, never tested on."""
+    from whence.train.scenery.fit import fit
+
+    tested = tuple(given.groups)
+    given.set = [*given.set, "data.groups="]
+    return checks.continents(prepared(given), fit, tested)
+
+
 def _look(pixels: np.ndarray) -> np.ndarray:
     flat = pixels.reshape(-1, 3).astype(np.float64)
     return np.stack([flat.mean(0), flat.std(0)])
@@ -438,6 +448,7 @@ def main() -> None:
         "continents": continents,
         "localizability": lambda given: checks.localizability(given, prepared(given)),
         "season": lambda given: checks.season(given),
+        "more": more,
         "finetune": lambda given: checks.finetune(given, prepared(given)),
         "speed": speed,
     }

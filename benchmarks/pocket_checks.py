@@ -77,28 +77,42 @@ def judged(strengths: np.ndarray, temperature: float, contrast: Any, where: np.n
     return np.asarray(mass @ np.eye(CONTINENTS)[where])
 
 
-def continents(prepared: Prepared, fit: Callable[..., Any]) -> dict[str, Any]:
-    """Likeliest continents by what holds for all pictures, by the pictures, and by both, at several temperatures."""
-    from whence.train.scenery.fit import contrast_places
+def continents(prepared: Prepared, fit: Callable[..., Any], tested: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Bits and likeliest continents by what holds for all pictures, by the pictures, and by both.
 
-    recipe, photographs, vectors = prepared
+    Args:
+        prepared: recipe, photographs, concepts of places.
+        fit: makes a model.
+        tested: groups that are held out one by one; all if empty. The others are learned from in every fold.
+    """
+    from whence.train.scenery.fit import contrast_places, gained_bits, places_around
+
+    recipe, every, vectors = prepared
+    groups = sorted(tested or set(every.group))
     contrast = contrast_places(vectors, recipe.fit.draws, np.random.default_rng(9))
     where = continents_of(contrast.lat_deg, contrast.lon_deg)
+    photographs = every.take(np.flatnonzero([name in groups for name in every.group]).tolist())
     true = continents_of(photographs.lat_deg, photographs.lon_deg)
     group = np.array(photographs.group)
     prior = np.bincount(where, weights=np.exp(contrast.log_share), minlength=CONTINENTS)
     out: dict[str, Any] = {"prior": _continent_figures(np.tile(prior, (len(true), 1)), true, group)}
-    strengths = {}
-    for name in sorted(set(photographs.group)):
-        rest, held = photographs.held_out(name)
-        model = fit(rest, vectors, recipe.fit, np.random.default_rng(8))
-        strengths[name] = (model.strengths(held), model.general)
+    models = {}
+    for name in groups:
+        rest, held = every.held_out(name)
+        around = places_around(held, vectors, recipe.fit.around, np.random.default_rng(7))
+        models[name] = (fit(rest, vectors, recipe.fit, np.random.default_rng(8)), held, around)
     for temperature in TEMPERATURES:
         for label, look, general in (("both", 1, 1), ("pictures in general", 0, 1), ("what is seen", 1, 0)):
             beliefs = np.empty((len(true), CONTINENTS))
-            for name, (seen, common) in strengths.items():
-                beliefs[group == name] = judged(look * seen + general * common, temperature, contrast, where)
+            for name, (model, held, _) in models.items():
+                strengths = look * model.strengths(held) + general * model.general
+                beliefs[group == name] = judged(strengths, temperature, contrast, where)
             out[f"{label}, temperature {temperature}"] = _continent_figures(beliefs, true, group)
+        bits = {n: gained_bits(m, held, around, contrast, temperature) for n, (m, held, around) in models.items()}
+        out[f"both, temperature {temperature}"]["bits"] = {
+            "all": round(float(np.concatenate(list(bits.values())).mean()), 3),
+            **{name: round(float(item.mean()), 3) for name, item in bits.items()},
+        }
     return out
 
 
