@@ -21,6 +21,7 @@ import numpy as np
 from whence.crossview.verify.table import Curve, VerifierTable, family_of
 from whence.train.verifier import Config, Examples, fit_curves, group_weights, log_odds
 
+SITES = ("brighton", "chips", "homonim", "sentinel")
 FAMILIES = ("points", "dense", "correlation")
 THRESHOLDS = (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
 MEASURES = ("excess", "spread", "residual", "shape", "overlap", "edges")
@@ -37,6 +38,9 @@ def rows_of(paths: Sequence[Path]) -> list[dict[str, str]]:
     for path in paths:
         with path.open(newline="", encoding="utf-8") as file:
             rows += [row for row in csv.DictReader(file) if row["found"] == "1" and row["label"] != "-1"]
+    foreign = sorted({row["site"] for row in rows} - set(SITES))
+    if foreign:
+        raise SystemExit(f"The shipped table is fitted to {', '.join(SITES)} alone; leave out the rows of {foreign}.")
     return rows
 
 
