@@ -87,12 +87,12 @@ def test_wrong_options_are_named(folder: Path, args: tuple[str, ...], said: str)
 
 
 def test_locate_refines_inside_what_else_is_known(folder: Path) -> None:
-    args = ("locate", folder / "views/here.png", "--kind", "drone", "--near", f"{LAT},{LON},5", "--sources", "exif")
+    args = ("locate", folder / "views/here.png", "--kind", "drone", "--near", f"{LAT},{LON},1", "--sources", "exif")
     plain = json.loads(run(*args, "--json", "-").stdout)
     ended = run(*args, "--refine", "--tiles", folder / "ground0.png", "--json", "-")
     assert ended.returncode == 0, ended.stderr
     refined = json.loads(ended.stdout)
-    assert refined["error_km"]["p90"] < 0.01 < 1.0 < plain["error_km"]["p90"]
+    assert refined["error_km"]["p90"] < 0.01 < 0.5 < plain["error_km"]["p90"]
     assert "crossview" in {entry["source"] for entry in refined["ledger"]["entries"]}
 
 

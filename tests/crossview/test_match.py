@@ -87,11 +87,12 @@ def test_a_wide_area_without_vectors_asks_to_narrow_it(folder: Path) -> None:
 
 def test_a_wide_area_is_covered_piece_by_piece(folder: Path) -> None:
     options = replace(matching_options({}), candidates=CandidatesConfig(whole_px=420))
-    found = Matcher(Ground.open(folder / "ground0.png"), options).match(
-        view_of(ground(0), 200.0, 480.0), gsd_m_per_px=0.5, k=50
-    )
+    matcher = Matcher(Ground.open(folder / "ground0.png"), options)
+    found = matcher.match(view_of(ground(0), 200.0, 480.0), gsd_m_per_px=0.5, k=50)
     assert found[0].accepted
-    assert len({match.reference.name for match in found}) == len(found) > 1
+    nothing = matcher.match(view_of(ground(8), 200.0, 480.0), gsd_m_per_px=0.5, k=50)
+    assert not nothing[0].accepted
+    assert len({match.reference.name for match in nothing}) == len(nothing) > len(found)
 
 
 def test_settings_are_checked() -> None:

@@ -203,13 +203,15 @@ def _write_reports(report: Path, run: _Run, paths: Sequence[Path], *, masks: boo
 
 
 def _explained(matcher: Matcher, item: Match, *, masks: bool) -> MatchExplanation:
+    from dataclasses import replace
+
     from whence.explain.match.explain import explain_match
     from whence.explain.match.faithfulness import measure_faithfulness
 
     explanation = explain_match(item)
     if not masks or not item.accepted:
         return explanation
-    return explain_match(item, faithfulness=measure_faithfulness(explanation, matcher.scorer(item)))
+    return replace(explanation, faithfulness=measure_faithfulness(explanation, matcher.scorer(item)))
 
 
 def read_from_above(path: Path, kind: ViewKind | None) -> View:
