@@ -93,7 +93,7 @@ def test_locate_refines_inside_what_else_is_known(folder: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     refined = json.loads(ended.stdout)
     assert refined["error_km"]["p90"] < 0.01 < 0.5 < plain["error_km"]["p90"]
-    assert "crossview" in {entry["source"] for entry in refined["ledger"]["entries"]}
+    assert "crossview" in {entry["source"] for entry in refined["ledger"]}
 
 
 def test_refine_and_tiles_go_together(folder: Path) -> None:
