@@ -23,6 +23,7 @@ from whence.crossview.register.geometry import (
     residuals,
     robust_similarities,
 )
+from whence.crossview.register.guesses import LEAST_SUPPORT, SAME_PX, Guess, Pool, lead, same_place, second_support
 from whence.crossview.register.guide import Guided, guided, screened
 from whence.crossview.register.lighterglue import LighterGlue
 from whence.crossview.register.picture import Picture, Transform
@@ -36,27 +37,29 @@ from whence.encode.local.types import LocalEncoder
 
 _DENSE_SIDE_PX = 112
 _FLOOR_PX = 0.5
-_LEAST_SUPPORT = 3.0
-_SAME_PX = 24.0
 
 
 @dataclass(frozen=True, eq=False)
-class _Guess:
-    """A first transform and what speaks for it."""
+class _Look:
+    """A query and a reference with the guesses at hand.
 
-    transform: Transform
-    support: float
-    inliers: int
-    matches: int
-    peak: Peak | None = None
+    Attributes:
+        allowed: scales and turns.
+        expected: scale and turn, as far as they are known.
+        generator: of the draws.
+        guesses: as first found.
+        pool: all pairs.
+        screened: the guesses refined by the features at hand, each after how far its pairs exceed chance.
+    """
 
-
-@dataclass(frozen=True, eq=False)
-class _Pool:
-    """All pairs of the first round."""
-
-    near: Points
-    far: Points
+    query: Picture
+    reference: Reference
+    allowed: Allowed
+    expected: tuple[float | None, float | None]
+    generator: np.random.Generator
+    guesses: list[Guess]
+    pool: Pool
+    screened: list[tuple[float, Guess]]
 
 
 @final
@@ -109,6 +112,37 @@ class Registrar:
         Raises:
             ImageError: no pixel of the query or of the patch is valid.
         """
+        look = self._look(pixels, patch, valid, prior)
+        for screening, guess in sorted(look.screened, key=lambda item: -item[0]):
+            best = self._guided(guess.transform, look.query, look.reference, look.allowed, look.generator)
+            if best is not None:
+                final = self._guess(best.transform, look.pool.near, look.pool.far, guess.peak)
+                others = [other for _, other in look.screened if not same_place(other, final, look.query)]
+                return self._finished(final, best, others, look, screening)
+        return self._nothing(look.guesses)
+
+    def screen(
+        self,
+        pixels: UInt8[np.ndarray, "height width 3"],
+        patch: Patch,
+        *,
+        valid: Bool[np.ndarray, "height width"] | None = None,
+        prior: PosePrior | None = None,
+    ) -> float:
+        """How far the pairs of the best place on a patch exceed chance, in standard deviations.
+
+        It takes a part of the time of `register` and orders patches, but decides nothing. Arguments and errors are
+        those of `register`.
+        """
+        return max((excess for excess, _ in self._look(pixels, patch, valid, prior).screened), default=0.0)
+
+    def _look(
+        self,
+        pixels: UInt8[np.ndarray, "height width 3"],
+        patch: Patch,
+        valid: Bool[np.ndarray, "height width"] | None,
+        prior: PosePrior | None,
+    ) -> _Look:
         query = self._queries.picture(pixels, valid)
         Picture.of(patch.pixels, patch.valid)
         known = prior or PosePrior()
@@ -117,13 +151,7 @@ class Registrar:
         generator = np.random.default_rng(self.config.seed)
         guesses, pool = self._guesses(query, reference, allowed, expected, known, generator)
         screened = [self._screened(guess, query, reference, allowed, generator) for guess in guesses]
-        for screening, guess in sorted(screened, key=lambda item: -item[0]):
-            best = self._guided(guess.transform, query, reference, allowed, generator)
-            if best is not None:
-                final = self._guess(best.transform, pool.near, pool.far, guess.peak)
-                others = [other for _, other in screened if not _same_place(other, final, query)]
-                return self._finished(final, best, others, query, reference, allowed, expected, screening)
-        return self._nothing(guesses)
+        return _Look(query, reference, allowed, expected, generator, guesses, pool, screened)
 
     # ------------------------------------------------------------------------------------------- what is looked for
 
@@ -180,7 +208,7 @@ class Registrar:
         expected: tuple[float | None, float | None],
         prior: PosePrior,
         generator: np.random.Generator,
-    ) -> tuple[list[_Guess], _Pool]:
+    ) -> tuple[list[Guess], Pool]:
         config = self.config
         pools = [
             self._pairs(query, reference, turn, factor, encoders)
@@ -189,7 +217,7 @@ class Registrar:
         if len(pools) > 1:
             near, far, score = (np.concatenate(column) for column in zip(*pools, strict=True))
             pools.append((near, far, score))
-        guesses = list[_Guess]()
+        guesses = list[Guess]()
         for near, far, score in pools:
             kept = distinct(near, far, score, 1.0)
             near, far, score = near[kept], far[kept], score[kept]
@@ -211,12 +239,12 @@ class Registrar:
                 keep=config.hypotheses,
             )
             kept_guesses += [self._guess(peak.transform, near, far, peak) for peak in peaks]
-        return kept_guesses, _Pool(near, far)
+        return kept_guesses, Pool(near, far)
 
-    def _guess(self, transform: Transform, near: Points, far: Points, peak: Peak | None = None) -> _Guess:
+    def _guess(self, transform: Transform, near: Points, far: Points, peak: Peak | None = None) -> Guess:
         e = residuals(transform, near, far) / self.config.rough_px
         support = float(np.maximum(1.0 - e**2, 0.0).sum())
-        return _Guess(transform, support, int((e < 1.0).sum()), len(near), peak)
+        return Guess(transform, support, int((e < 1.0).sum()), len(near), peak)
 
     def _pairs(
         self,
@@ -253,12 +281,12 @@ class Registrar:
             return []
         return [np.asarray(found, np.float64)]
 
-    def _apart(self, guesses: Sequence[_Guess], query: Picture) -> list[_Guess]:
+    def _apart(self, guesses: Sequence[Guess], query: Picture) -> list[Guess]:
         """The best guesses that put the query at different places."""
-        taken, places = list[_Guess](), list[np.ndarray]()
+        taken, places = list[Guess](), list[np.ndarray]()
         for guess in sorted(guesses, key=lambda item: -item.support):
             place = mapped(guess.transform, query.outline_px.mean(axis=0)[None])[0]
-            if guess.support >= _LEAST_SUPPORT and all(np.linalg.norm(place - p) > _SAME_PX for p in places):
+            if guess.support >= LEAST_SUPPORT and all(np.linalg.norm(place - p) > SAME_PX for p in places):
                 taken.append(guess)
                 places.append(place)
         return taken
@@ -267,12 +295,12 @@ class Registrar:
 
     def _screened(
         self,
-        guess: _Guess,
+        guess: Guess,
         query: Picture,
         reference: Reference,
         allowed: Allowed,
         generator: np.random.Generator,
-    ) -> tuple[float, _Guess]:
+    ) -> tuple[float, Guess]:
         """The guess refined by the features that are there already, and how far its pairs exceed chance."""
         transform, excess = guess.transform, 0.0
         scale, turn = statistics.scale_and_turn(transform, query.outline_px.mean(axis=0))
@@ -312,22 +340,20 @@ class Registrar:
 
     def _finished(
         self,
-        guess: _Guess,
+        guess: Guess,
         best: Guided,
-        others: Sequence[_Guess],
-        query: Picture,
-        reference: Reference,
-        allowed: Allowed,
-        expected: tuple[float | None, float | None],
+        others: Sequence[Guess],
+        look: _Look,
         screening: float,
     ) -> Registration:
+        query, reference, expected = look.query, look.reference, look.expected
         fits = fit_models(
             best.transform,
             best.query_px,
             best.reference_px,
             query.outline_px,
             models=self.config.model_names,
-            allowed=allowed,
+            allowed=look.allowed,
             inlier_px=self.config.inlier_px,
             penalty=self.config.penalty,
         )
@@ -338,8 +364,8 @@ class Registrar:
             fits, best.query_px, best.reference_px, query.centre_px, floor_px=_FLOOR_PX, misfit=self.config.misfit
         )
         size = reference.scale
-        found = statistics.of_first(guess.matches, guess.inliers, _second(guess, others))
-        found |= {"lead": _lead(guess, others)}
+        found = statistics.of_first(guess.matches, guess.inliers, second_support(guess, others))
+        found |= {"lead": lead(guess, others)}
         found |= statistics.of_guided(best, fit, query)
         found |= statistics.of_transform(fit, query, expected_scale=expected[0], expected_turn_deg=expected[1])
         found |= statistics.of_overlap(fit.transform, query, reference.picture, best.window)
@@ -361,30 +387,12 @@ class Registrar:
             (covariance[0] / size**2, covariance[1] / size**2, covariance[2] / size**2),
         )
 
-    def _nothing(self, guesses: Sequence[_Guess]) -> Registration:
+    def _nothing(self, guesses: Sequence[Guess]) -> Registration:
         nothing = np.zeros(0)
         empty = Correspondences(np.zeros((0, 2)), np.zeros((0, 2)), nothing, np.zeros(0, bool))
         best = max(guesses, key=lambda guess: guess.support, default=None)
         first = statistics.of_first(0, 0, 1.0)
         if best is not None:
             others = [guess for guess in guesses if guess is not best]
-            first = statistics.of_first(best.matches, best.inliers, _second(best, others))
+            first = statistics.of_first(best.matches, best.inliers, second_support(best, others))
         return Registration(None, self.config.model_names[0], empty, self.name, statistics.failed(first))
-
-
-def _second(chosen: _Guess, others: Sequence[_Guess]) -> float:
-    """Support of the best other place, or what chance gives anywhere, as a share of the chosen one's, at most 2."""
-    best = max((guess.support for guess in others), default=_LEAST_SUPPORT)
-    return min(max(best, _LEAST_SUPPORT) / max(chosen.support, 1e-6), 2.0)
-
-
-def _lead(chosen: _Guess, others: Sequence[_Guess]) -> float:
-    """By how many standard deviations more pairs of the first round are explained than at the best other place."""
-    best = max((guess.inliers for guess in others), default=0)
-    best = max(best, math.ceil(_LEAST_SUPPORT))
-    return (chosen.inliers - best) / math.sqrt(best + 1.0)
-
-
-def _same_place(a: _Guess, b: _Guess, query: Picture) -> bool:
-    middle = query.outline_px.mean(axis=0)[None]
-    return bool(np.linalg.norm(mapped(a.transform, middle) - mapped(b.transform, middle)) <= _SAME_PX)
