@@ -18,6 +18,7 @@ from whence.crossview.candidates import Place, Within, find_places
 from whence.crossview.ground import Ground
 from whence.crossview.known import Known, known_of_file
 from whence.crossview.register.config import PosePrior, RegisterConfig
+from whence.crossview.register.correlate import Correlator
 from whence.crossview.register.registrar import Registrar
 from whence.crossview.types import Match
 from whence.crossview.verify import MatchPriors, Verifier
@@ -30,6 +31,7 @@ FROM_ABOVE = frozenset({ViewKind.DRONE, ViewKind.SATELLITE, ViewKind.MAP})
 """Views that one transform can lay onto a tile."""
 
 _TURN_RANGE_DEG = 40.0
+_CORRELATED_DEG = 20.0
 _LEAST_VALID = 0.02
 _APART_SHARE = 0.75
 _R95_PER_SIGMA = 2.448
@@ -49,6 +51,12 @@ class Config:
     "Probability at which no further places are looked at."
     within: float = 0.5
     "How probable it is, before anything is compared, that the ground of a query lies where it is looked for."
+    full: int = 2
+    "How many places are registered in full; if there are more, the most promising ones."
+    screen_px: int = 384
+    "Side of the patches on which places are compared before."
+    correlate: bool = True
+    "Correlate edges where points find no match and scale and heading are known: other sensors and seasons."
     scale_range: float = 1.6
     "A ground sample distance that is known is at most this factor off; a window's side is off by twice as much."
 
@@ -105,6 +113,9 @@ class Matcher:
         self.registrar = Registrar(self.options.register)
         turning = all(encoder.TURNS_WITH_PICTURE for encoder in self.registrar.encoders)
         self._turns_with_picture = turning and not self.options.register.dense
+        self._screen = Registrar(replace(self.options.register, dense=False), self.registrar.encoders)
+        self._correlator = Correlator()
+        self._patches: dict[tuple[float, float, float, int], Patch] = {}
 
     def match(
         self,
@@ -151,11 +162,13 @@ class Matcher:
         prior = self.options.match.within / _count_apart(places)
         verifier = Verifier(replace(self.options.verify, prior=prior))
         tried: list[Match] = []
-        for place in places:
-            patch, gsd = self._patch(query, place, known)
+        chosen, screen_ms = self._screened(query, places, known)
+        for place in chosen:
+            patch, gsd = self._patch(query, place, known, self.options.match.patch_px)
             if patch.valid.mean() < _LEAST_VALID:
                 continue
-            tried.append(self._tried(query, patch, gsd, place, known, verifier, found_ms))
+            before_ms = {"retrieve": found_ms, "screen": screen_ms}
+            tried.append(self._tried(query, patch, gsd, place, known, verifier, before_ms))
             if tried[-1].probability >= self.options.match.enough:
                 break
         return tuple(sorted(tried, key=lambda item: -item.probability)[:k])
@@ -188,29 +201,69 @@ class Matcher:
         place: Place,
         known: Known,
         verifier: Verifier,
-        found_ms: float,
+        before_ms: Mapping[str, float],
     ) -> Match:
         """The better of the headings that are possible at a place."""
         best: Match | None = None
         for heading in self._headings(place, known):
-            started = time.perf_counter()
-            prior = PosePrior(
-                gsd,
-                self.options.match.scale_range * (1.0 if known.gsd_m_per_px is not None else 2.0),
-                heading,
-                _TURN_RANGE_DEG,
-            )
-            registration = self.registrar.register(query.pixels, patch, prior=prior)
-            register_ms = (time.perf_counter() - started) * 1e3
-            match = verifier.verify(query, patch, registration, priors=_priors(known, bool(place.score)))
-            timings = {"retrieve": found_ms, "register": register_ms, **match.timings_ms}
-            match = replace(match, timings_ms=timings)
-            if best is None or match.probability > best.probability:
-                best = match
+            prior = self._pose_prior(known, gsd, heading)
+            match = self._verified(self.registrar, query, patch, prior, place, known, verifier, before_ms)
+            best = match if best is None or match.probability > best.probability else best
             if best.accepted:
-                break
+                return best
         assert best is not None
+        if self.options.match.correlate and known.gsd_m_per_px is not None:
+            heading = known.heading_deg if known.heading_deg is not None else place.heading_deg
+            if heading is not None or query.kind is not ViewKind.DRONE:
+                prior = replace(self._pose_prior(known, gsd, heading or 0.0), heading_range_deg=_CORRELATED_DEG)
+                match = self._verified(self._correlator, query, patch, prior, place, known, verifier, before_ms)
+                best = match if match.probability > best.probability else best
         return best
+
+    def _pose_prior(self, known: Known, gsd: float, heading: float | None) -> PosePrior:
+        wider = 1.0 if known.gsd_m_per_px is not None else 2.0
+        return PosePrior(gsd, self.options.match.scale_range * wider, heading, _TURN_RANGE_DEG)
+
+    def _verified(
+        self,
+        registrar: Registrar | Correlator,
+        query: View,
+        patch: Patch,
+        prior: PosePrior,
+        place: Place,
+        known: Known,
+        verifier: Verifier,
+        before_ms: Mapping[str, float],
+    ) -> Match:
+        started = time.perf_counter()
+        registration = registrar.register(query.pixels, patch, prior=prior)
+        register_ms = (time.perf_counter() - started) * 1e3
+        priors = _priors(known, retrieved=bool(place.score), turned=registrar is self._correlator)
+        match = verifier.verify(query, patch, registration, priors=priors)
+        return replace(match, timings_ms={**before_ms, "register": register_ms, **match.timings_ms})
+
+    def _screened(self, query: View, places: Sequence[Place], known: Known) -> tuple[Sequence[Place], float]:
+        """The most promising places by their points at low resolution, and the time that took."""
+        config = self.options.match
+        if len(places) <= config.full:
+            return places, 0.0
+        started = time.perf_counter()
+        scale = min(1.0, config.screen_px / config.margin / max(query.pixels.shape[:2]))
+        pixels = query.pixels if scale == 1.0 else _resized(query.pixels, scale)
+        scores = []
+        for place in places:
+            patch, gsd = self._patch(query, place, known, config.screen_px)
+            if patch.valid.mean() < _LEAST_VALID:
+                continue
+            shown = gsd * max(query.pixels.shape[:2]) / max(pixels.shape[:2])
+            headings = self._headings(place, known)
+            best = max(
+                self._screen.screen(pixels, patch, prior=self._pose_prior(known, shown, heading))
+                for heading in headings
+            )
+            scores.append((best, place))
+        scores.sort(key=lambda item: -item[0])
+        return [place for _, place in scores[: config.full]], (time.perf_counter() - started) * 1e3
 
     def _headings(self, place: Place, known: Known) -> Sequence[float | None]:
         """Features that turn with the picture need no heading; for others telemetry's may be upside down."""
@@ -219,15 +272,21 @@ class Matcher:
         heading = known.heading_deg if known.heading_deg is not None else place.heading_deg
         return (None,) if heading is None else (heading, (heading + 180.0) % 360.0)
 
-    def _patch(self, query: View, place: Place, known: Known) -> tuple[Patch, float]:
+    def _patch(self, query: View, place: Place, known: Known, most_px: int) -> tuple[Patch, float]:
         """The reference around a place, and the ground sample distance that the query is expected to have."""
         config, long_px = self.options.match, max(query.pixels.shape[:2])
         shown_m = place.shown_m if known.gsd_m_per_px is None else known.gsd_m_per_px * long_px
         gsd = shown_m / long_px
         side_m = max(config.margin * shown_m, place.side_m)
         finest = self.ground.finest_gsd_m(place.lat_deg, place.lon_deg)
-        side_px = round(min(config.patch_px, side_m / max(finest, gsd / 2.0)))
-        return self.ground.mosaic.patch_at(place.lat_deg, place.lon_deg, side_m, max(64, side_px)), gsd
+        side_px = max(64, round(min(most_px, side_m / max(finest, gsd / 2.0))))
+        key = (place.lat_deg, place.lon_deg, side_m, side_px)
+        if key not in self._patches:
+            # Views of one area share its patches, and the registrar keeps the features of a patch that it knows.
+            while len(self._patches) >= self.options.register.cached:
+                self._patches.pop(next(iter(self._patches)))
+            self._patches[key] = self.ground.mosaic.patch_at(place.lat_deg, place.lon_deg, side_m, side_px)
+        return self._patches[key], gsd
 
 
 def _count_apart(places: Sequence[Place]) -> int:
@@ -250,7 +309,8 @@ def _prior_of(match: Match) -> PosePrior:
     return PosePrior(match.pose.gsd_m_per_px, 1.3, match.pose.heading_deg, _TURN_RANGE_DEG)
 
 
-def _priors(known: Known, retrieved: bool) -> MatchPriors:
+def _priors(known: Known, *, retrieved: bool, turned: bool) -> MatchPriors:
+    """What is known, told to the verifier; what narrowed the search counts for nothing where it agrees."""
     placed = known.lat_deg is not None and math.isfinite(known.radius_m)
     return MatchPriors(
         lat_deg=known.lat_deg if placed else None,
@@ -259,7 +319,7 @@ def _priors(known: Known, retrieved: bool) -> MatchPriors:
         heading_deg=known.heading_deg,
         heading_sigma_deg=known.heading_sigma_deg,
         gsd_m_per_px=known.gsd_m_per_px,
-        searched="position,scale" if not retrieved else "position",
+        searched=",".join(["position", *(["scale"] * (not retrieved)), *(["heading"] * turned)]),
     )
 
 
