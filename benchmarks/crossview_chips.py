@@ -238,7 +238,8 @@ def main() -> None:
         speed(given.data, given.out, given.steps, given.precision)
         return
     draws = [int(draw) for draw in given.draws.split(",")]
-    tag = given.arm.replace(" ", "_") + "".join(f"-{key}={value}" for key, value in changes.items())
+    told = {key: value for key, value in changes.items() if key != "data.cache"}
+    tag = given.arm.replace(" ", "_") + "".join(f"-{key}={value}".replace("/", "_") for key, value in told.items())
     if given.what == "one":
         one_run(given.data, draws[0], given.arm, given.out / f"{tag}-{draws[0]}", changes)
         return
