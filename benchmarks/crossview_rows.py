@@ -23,7 +23,8 @@ import cv2
 import numpy as np
 
 import crossview_data
-from crossview_pictures import SITES, Maker, Pair, corner_error_px, pairs, tasks, view
+from crossview_pairs import Maker, Pair, corner_error_px, pairs, tasks
+from crossview_pictures import SITES, view
 from whence.crossview.pose import map_points
 from whence.crossview.register.config import PosePrior, RegisterConfig
 from whence.crossview.register.correlate import Correlator

@@ -18,12 +18,10 @@ from typing import Any
 import cv2
 import numpy as np
 
+from crossview_pairs import Maker, between, corner_error_px
 from crossview_pictures import (
-    Maker,
     Picture,
-    between,
     brighton,
-    corner_error_px,
     cut,
     frames,
     homonim,

@@ -4,7 +4,7 @@
     python benchmarks/xbench.py --data data --out runs/xbench --parts score questions
 
 ``--data`` is a folder with ``crossview`` (brighton, homonim, sentinel) and ``earth`` (Blue Marble, relief). ``build``
-cuts windows with a known transform (see ``crossview_pictures.py``) and makes a frozen benchmark of them with
+cuts windows with a known transform (see ``crossview_pairs.py``) and makes a frozen benchmark of them with
 `whence.evaluate.xbench`: each query with its own reference, with the one that looks most alike, and with its nearest
 neighbour that does not overlap. ``answer`` matches, verifies and explains them, with the masking test; ``score`` holds
 every claim against the known geometry; ``questions`` asks where, which heading and which quadrant. Nothing is fitted
@@ -28,7 +28,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from crossview_pictures import SITES, Maker, one_pair, tasks
+from crossview_pairs import Maker, one_pair, tasks
+from crossview_pictures import SITES
 from whence.evaluate.xbench import answer, build, files, geometry, scores
 from whence.evaluate.xbench.candidates import Candidate
 from whence.evaluate.xbench.sentences import open_encoder
