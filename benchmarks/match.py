@@ -6,9 +6,9 @@
     python benchmarks/match.py table --out out/match
 
 ``build`` adds the 132 tiles of ``coeffic`` to a reference set with windows of 259 m, half overlapping, embedded by
-``--model`` (vlad). ``retrieve`` asks each of the 67 drone frames: R@k is the share of frames for which one of the k most
-alike windows holds the point that the frame's middle shows; with ``--known heading`` frames stand north up, without it
-they are turned by a random angle and asked in the encoder's directions. ``match`` runs the whole of ``whence match`` in
+``--model`` (vlad). ``retrieve`` asks each of the 67 drone frames: R@k is the share of frames for which one of the k
+most alike windows holds the point that the frame's middle shows; with ``--known heading`` frames stand north up, without
+it they are turned by a random angle and asked in the encoder's directions. ``match`` runs the whole of ``whence match`` in
 the set, with what ``--known`` names. The frames are measured only; nothing was fitted to them.
 """
 
@@ -33,6 +33,13 @@ from whence.earth.coordinates import distance_km
 from whence.samples.view import View, ViewKind
 
 KS = (1, 5, 10, 20)
+COLUMNS = (
+    "name", "verified", "turn_deg", "accepted", "probability", "error_m", "sigma_m", "heading_error_deg", "cpu_ms", "ms",
+)  # fmt: skip
+HEAD = (
+    "| run | frames | accepted | of these within 25 / 50 / 100 m | beyond 100 m | accepted with a sure place: median "
+    "error | processor time p50 / p95 |"
+)
 
 
 def build(given: argparse.Namespace) -> None:
@@ -106,9 +113,7 @@ def match(given: argparse.Namespace) -> None:
     path = given.out / f"match_{given.tag}.csv"
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            "name,verified,turn_deg,accepted,probability,error_m,sigma_m,heading_error_deg,cpu_ms,ms".split(",")
-        )
+        writer.writerow(COLUMNS)
         for index, pair in enumerate(frames(given)):
             turn = turn_of(index, given.known, given.seed)
             view = view_of(pair, turn)
@@ -141,9 +146,7 @@ def match(given: argparse.Namespace) -> None:
 
 def table(given: argparse.Namespace) -> None:
     """What the rows say."""
-    print(
-        "| run | frames | accepted | of these within 25 / 50 / 100 m | beyond 100 m | verified, accepted: median error | cpu p50 / p95 |"
-    )
+    print(HEAD)
     print("|---|---|---|---|---|---|---|")
     for path in sorted(given.out.glob("match_*.csv")):
         with path.open(encoding="utf-8") as file:
@@ -154,8 +157,9 @@ def table(given: argparse.Namespace) -> None:
         within = " / ".join(str(int((errors <= limit).sum())) for limit in (25, 50, 100))
         p50, p95 = np.percentile([float(row["cpu_ms"]) for row in rows], [50, 95])
         median = f"{np.median(sure):.1f} m of {len(sure)}" if sure else "none"
+        share = interval(len(taken) / len(rows), len(rows))
         print(
-            f"| {path.stem.removeprefix('match_')} | {len(rows)} | {len(taken)} {interval(len(taken) / len(rows), len(rows))} "
+            f"| {path.stem.removeprefix('match_')} | {len(rows)} | {len(taken)} {share} "
             f"| {within} | {int((errors > 100).sum())} | {median} | {p50 / 1e3:.1f} / {p95 / 1e3:.1f} s |"
         )
 
