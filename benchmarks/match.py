@@ -7,9 +7,9 @@
 
 ``build`` adds the 132 tiles of ``coeffic`` to a reference set with windows of 259 m, half overlapping, embedded by
 ``--model`` (vlad). ``retrieve`` asks each of the 67 drone frames: R@k is the share of frames for which one of the k
-most alike windows holds the point that the frame's middle shows; with ``--known heading`` frames stand north up, without
-it they are turned by a random angle and asked in the encoder's directions. ``match`` runs the whole of ``whence match`` in
-the set, with what ``--known`` names. The frames are measured only; nothing was fitted to them.
+most alike windows holds the point that the frame's middle shows; with ``--known heading`` frames stand north up,
+without it they are turned by a random angle and asked in the encoder's directions. ``match`` runs the whole of
+``whence match`` in the set, with what ``--known`` names. The frames are measured only; nothing was fitted to them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ from whence.samples.view import View, ViewKind
 
 KS = (1, 5, 10, 20)
 COLUMNS = (
-    "name", "verified", "turn_deg", "accepted", "probability", "error_m", "sigma_m", "heading_error_deg", "cpu_ms", "ms",
-)  # fmt: skip
+    *("name", "verified", "turn_deg", "accepted", "probability"),
+    *("error_m", "sigma_m", "heading_error_deg", "cpu_ms", "ms"),
+)
 HEAD = (
     "| run | frames | accepted | of these within 25 / 50 / 100 m | beyond 100 m | accepted with a sure place: median "
     "error | processor time p50 / p95 |"
