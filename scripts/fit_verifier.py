@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from whence.crossview.verify.table import Curve, VerifierTable, family_of
-from whence.train.verifier import Config, Examples, fit_curves, group_weights, log_odds
+from whence.train.verifier import Config, Examples, fit_curves, group_weights, log_odds, tails
 
 SITES = ("brighton", "chips", "homonim", "sentinel")
 FAMILIES = ("points", "dense", "correlation")
@@ -90,6 +90,7 @@ def main() -> None:
     rows = [row for row in rows_of(given.rows) if row["site"] != given.without]
     curves: dict[str, tuple[Curve, ...]] = {}
     judged: dict[str, object] = {}
+    lengths: dict[str, object] = {}
     threshold = THRESHOLDS[0]
     for family in FAMILIES:
         own = [
@@ -102,6 +103,7 @@ def main() -> None:
         if family == "correlation":
             config = replace(config, measures="edges")
         curves[family] = fit_curves(examples, config)
+        lengths[family] = {name: dict(tail.facts) for name, tail in tails(examples, config).items()}
         answers = held_out(examples, config)
         judged[family] = report(answers, examples)
         worst = float(0.5 * (1.0 + np.tanh(0.5 * answers[~examples.true].max(initial=-50.0))))
@@ -111,6 +113,7 @@ def main() -> None:
         "matchers": sorted({row["matcher"] for row in rows}),
         "sources": SOURCES,
         "sites_held_out": judged,
+        "tails_of_chance": lengths,
         "threshold": "least of a fixed list at which no false registration was accepted by tables without its site",
     }
     table = VerifierTable("sites", curves, threshold, card)

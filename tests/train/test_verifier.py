@@ -49,3 +49,23 @@ def test_what_cannot_be_fitted():
     alike = Examples(examples.values, examples.measures, np.ones(50, bool), examples.group)
     with pytest.raises(InputError, match="all 50 are alike"):
         fit_curves(alike, Config(measures="excess"))
+
+
+def test_curves_go_on_where_nothing_false_was_seen():
+    draw = np.random.default_rng(8)
+    true = draw.random(3000) < 0.4
+    edges = np.where(true, draw.normal(15.0, 6.0, 3000), draw.normal(1.0, 0.8, 3000))
+    excess = np.log2(1.0 + np.where(true, draw.exponential(20.0, 3000), np.abs(draw.normal(size=3000))))
+    examples = Examples(np.column_stack([excess, edges]), ("excess", "edges"), true, ["a"] * 3000)
+    plain = {c.measure: c for c in fit_curves(examples, Config(measures="excess,edges", tail_share=0.0))}
+    tailed = {c.measure: c for c in fit_curves(examples, Config(measures="excess,edges"))}
+    largest = float(edges[~true].max())
+    for value in (-1.0, 1.0, largest - 0.01):
+        assert tailed["edges"](value) == pytest.approx(plain["edges"](value))
+    assert tailed["edges"](30.0) > plain["edges"](30.0) + 5.0
+    assert tailed["edges"](1e9) == max(tailed["edges"].log_odds)
+    # points alone never outweigh edges that agree no better than chance
+    most = max(max(plain["excess"].log_odds), -min(tailed["edges"].log_odds))
+    assert plain["excess"](9.0) <= tailed["excess"](9.0) <= most + 1e-9
+    for curve in tailed.values():
+        assert (np.diff(curve.log_odds) >= 0.0).all()

@@ -2,12 +2,14 @@
 
 Logistic regression on broken lines that only rise or only fall, by projected gradients with momentum (Beck and Teboulle
 2009). True and false registrations weigh the same, and so does every group (site) within them, so that a site with many
-pairs does not speak for all.
+pairs does not speak for all. Beyond the largest value that a false registration reached the regression has nothing to
+go by; there the tails of `whence.train.verifier_tails` carry the curves on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +17,13 @@ from jaxtyping import Bool, Float
 
 from whence.core.errors import InputError
 from whence.crossview.verify.table import Curve
+from whence.train.verifier_tails import Tail, dependence, tail_of
 
 DIRECTIONS = {"excess": 1, "spread": 1, "residual": -1, "shape": -1, "overlap": 1, "edges": 1}
 """Whether a measure speaks for a match as it rises (1) or as it falls (−1)."""
+
+TAILED = ("excess", "edges")
+"""Measures of which chance has a tail: both count standard deviations over it."""
 
 _STEPS = 3000
 _QUANTILES = (0.02, 0.15, 0.35, 0.5, 0.65, 0.85, 0.98)
@@ -33,6 +39,14 @@ class Config:
     "Weight of the squared rises between knots: larger is smoother and less sure."
     smallest_group: float = 0.02
     "Share of the weight of one answer that a group has at least, however few registrations it gave."
+    tail_share: float = 0.1
+    "Share of the false registrations, the most alike, that the law of chance beyond them is fitted to; 0 for no tails."
+    confidence: float = 0.95
+    "Of the limits that the tails take, on the safe side."
+    longest_tail: float = 20.0
+    "Nats at which a tail ends."
+    seed: int = 0
+    "Of the resamples that these limits are drawn from."
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +74,8 @@ def fit_curves(examples: Examples, config: Config | None = None) -> tuple[Curve,
         config: settings.
 
     Returns:
-        One curve a measure; their sum is the log-odds at even prior.
+        One curve a measure; their sum is the log-odds at even prior. Those of `TAILED` go on beyond the largest value
+        of the false examples by the law of chance there.
 
     Raises:
         InputError: an unknown measure, or only one of the two answers among the examples.
@@ -86,11 +101,80 @@ def fit_curves(examples: Examples, config: Config | None = None) -> tuple[Curve,
         curves.append((name, at, line - mean))  # 0 where the measure speaks neither way
         intercept += mean
     span = sum(float(np.ptp(line)) for _, _, line in curves)
-    return tuple(  # what is left of the intercept is shared out: the prior is the user's
+    fitted = tuple(  # what is left of the intercept is shared out: the prior is the user's
         Curve(name, tuple(at), tuple(line + intercept * float(np.ptp(line)) / span))
         for name, at, line in curves
         if np.ptp(line) > 1e-3
     )
+    return with_tails(fitted, tails(examples, given), given, examples)
+
+
+def tails(examples: Examples, config: Config) -> dict[str, Tail]:
+    """Tails of the measures of `TAILED` that the fit uses and that have examples enough, in standard deviations."""
+    if config.tail_share <= 0.0:
+        return {}
+    found = {}
+    for name in TAILED:
+        if name in examples.measures and name in map(str.strip, config.measures.split(",")):
+            values = deviations(name, examples.values[:, examples.measures.index(name)])
+            tail = tail_of(
+                values[~examples.true],
+                values[examples.true],
+                share=config.tail_share,
+                confidence=config.confidence,
+                most=config.longest_tail,
+                generator=np.random.default_rng([config.seed, TAILED.index(name)]),
+            )
+            if tail is not None:
+                found[name] = tail
+    return found
+
+
+def with_tails(
+    curves: Sequence[Curve], found: Mapping[str, Tail], config: Config, examples: Examples
+) -> tuple[Curve, ...]:
+    """Curves that go on by their tails.
+
+    If two measures are large together by chance they must not both count in full: their gains are divided by one plus
+    the share of times that one is among its largest where the other is. And points alone must not outweigh edges that
+    agree no better than chance: the curve of points ends where it would.
+    """
+    together = 1.0
+    if len(found) > 1:
+        a, b = (examples.values[~examples.true, examples.measures.index(name)] for name in TAILED)
+        together += dependence(a, b, share=config.tail_share, confidence=config.confidence)
+    least = {curve.measure: min(curve.log_odds) for curve in curves}
+    grown = []
+    for curve in curves:
+        tail = found.get(curve.measure)
+        if tail is None:
+            grown.append(curve)
+            continue
+        most = -least["edges"] if curve.measure == "excess" and "edges" in least else math.inf
+        grown.append(_grown(curve, tail, together, max(most, max(curve.log_odds))))
+    return tuple(grown)
+
+
+def _grown(curve: Curve, tail: Tail, together: float, most: float) -> Curve:
+    """The larger of a curve and its tail, which starts on it, up to a limit."""
+    tail_at = _measured(curve.measure, np.array(tail.at))
+    at = np.union1d(np.array(curve.at), tail_at)
+    line = np.interp(at, curve.at, curve.log_odds)
+    gain = np.interp(at, tail_at, np.array(tail.gain) / together)
+    tailed = np.minimum(curve(float(tail_at[0])) + gain, most)
+    whole = np.where(at >= tail_at[0], np.maximum(line, tailed), line)
+    last = int(np.searchsorted(whole, whole[-1] - 1e-9)) + 1  # flat from there on
+    return Curve(curve.measure, tuple(float(v) for v in at[:last]), tuple(float(v) for v in whole[:last]))
+
+
+def deviations(measure: str, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """A measure of `TAILED` in standard deviations over chance; that of points comes as ``log2(1 + excess)``."""
+    return np.asarray(np.exp2(values) - 1.0) if measure == "excess" else values
+
+
+def _measured(measure: str, values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """The way back from `deviations`."""
+    return np.asarray(np.log2(1.0 + values)) if measure == "excess" else values
 
 
 def group_weights(examples: Examples, smallest: float = 0.0) -> Float[np.ndarray, " n"]:

@@ -123,9 +123,44 @@ def test_threshold_and_prior_are_settings():
     assert not strict.accepted
     rare = verified(registration, config=Config(prior=0.001))
     assert log_odds(rare.probability) < log_odds(verified(registration).probability)
-    for wrong in ({"prior": 0.0}, {"threshold": 2.0}, {"wrong_share": 0.0}, {"flipped_share": 0.97}):
+    for wrong in (
+        {"prior": 0.0},
+        {"threshold": 2.0},
+        {"wrong_share": 0.0},
+        {"flipped_share": 0.97},
+        {"lookalike_share": 0.0},
+    ):
         with pytest.raises(OptionError):
             Verifier(Config(**wrong))
+
+
+def test_look_alikes_limit_what_likeness_says():
+    from whence.crossview.verify.claims import taken_by_look_alikes
+
+    match = verified(registered(RIGHT, inliers=90, noise=0.3), config=Config(lookalike_share=1e-3))
+    claims = {claim.kind: claim for claim in match.claims}
+    assert claims["look-alikes"].verdict == "unclear"
+    assert claims["look-alikes"].values == {"one_in": 1000.0}
+    gained = math.fsum(claims[kind].log_odds for kind in ("point matches", "spread of matches", "residual", "edges"))
+    assert gained > math.log(1e3)
+    assert gained + claims["look-alikes"].log_odds == pytest.approx(math.log(1e3), abs=0.5)
+    assert any("one in 1,000 other places" in reason for reason in match.reasons)
+    for share, likely in ((1e-6, 40.0), (1e-2, 3.0), (1e-2, -8.0)):
+        ratio = math.exp(likely)
+        exact = math.log(ratio / (1.0 - share + share * ratio))
+        assert likely + taken_by_look_alikes(likely, share) == pytest.approx(exact, abs=1e-9)
+
+
+def test_weak_matches_hear_nothing_of_look_alikes():
+    match = verified(registered(RIGHT, inliers=10, outliers=60, noise=1.5))
+    assert all(claim.kind != "look-alikes" for claim in match.claims if match.probability < 0.9)
+
+
+def test_points_alone_do_not_outweigh_edges_that_disagree():
+    elsewhere = turned(turn_deg=200.0, at=(120.0, 150.0))
+    match = verified(registered(elsewhere, inliers=90, outliers=4, noise=0.3))
+    assert {claim.kind: claim for claim in match.claims}["edges"].verdict == "contradicts"
+    assert not match.accepted
 
 
 def test_shipped_table():

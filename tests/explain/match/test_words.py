@@ -31,6 +31,7 @@ VALUES = {
     "edges": [{"correlation": 0.41, "chance": 0.02, "significance": 11.3}],
     "heading": [{"heading_deg": 43.6}, {"heading_deg": 43.6, "prior_deg": 45.0, "difference_deg": 1.4}],
     "position": [{"distance_m": 12.5, "bearing_deg": 271.0, "sigma_m": 30.0}],
+    "look-alikes": [{"one_in": 1e6}],
     "ground cover": [
         {
             "cover": "green ground",

@@ -13,6 +13,7 @@ Kinds, and the values that fill their words:
 - ``edges``: ``correlation``, ``chance``, ``significance``
 - ``heading``: ``heading_deg``; with a prior ``prior_deg``, ``difference_deg``
 - ``position``: ``distance_m``, ``bearing_deg``, ``sigma_m`` (only with a prior)
+- ``look-alikes``: ``one_in`` (only where what the pictures share says so much that they count)
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from whence.earth.tiles.georeference import GeoReference
 NO_TRANSFORM = -750.0
 """Log-odds of a query without a transform: its probability is 0 to the last bit."""
 
-IMPOSSIBLE = -15.0
+IMPOSSIBLE = -30.0
 """Log-odds of what no true match shows: mirrored or crushed ground, or a scale beyond all sense."""
 
 DECISIVE = 0.4
@@ -49,6 +50,9 @@ WIDEST_SCALE = 40.0
 
 MOST_STRETCH = 4.0
 """No camera that looks down stretches the ground by more than this along one of its axes."""
+
+LEAST_TAKEN = 0.01
+"""Nats from which on it is said what look-alikes take away."""
 
 SMALLEST_PX = 12.0
 """A query that shrinks to less than this on the reference shows nothing that could be compared."""
@@ -65,6 +69,7 @@ CHECKS = {
     "edges": "Correlation of edge directions in place, against the same pictures shifted.",
     "heading": "Bearing of the query's upward direction by the transform.",
     "position": "Distance of the query's middle, by the transform, from where it was believed to be.",
+    "look-alikes": "An assumed share of other places that show the same as the query, of which no check could tell it.",
 }
 """How each claim was tested."""
 
@@ -148,6 +153,31 @@ def claims_of_geometry(
         for name, (kind, values, regions) in said.items()
         if name in gains
     ]
+
+
+def claims_of_look_alikes(gained: float, share: float) -> list[MatchClaim]:
+    """What is taken from what the pictures share because other places may share it as well.
+
+    Chance and look-alikes together reach a likelihood ratio ``Λ`` as often as ``(1 − s) + s Λ`` says against a true
+    match, with the share ``s`` of look-alikes: what is left is ``Λ / (1 − s + s Λ)``, at most ``1 / s``.
+
+    Args:
+        gained: log-odds of what the pictures share.
+        share: of other places that look just alike.
+
+    Returns:
+        One claim, or none where it would take less than `LEAST_TAKEN`.
+    """
+    taken = taken_by_look_alikes(gained, share)
+    if taken > -LEAST_TAKEN:
+        return []
+    said: dict[str, float | str] = {"one_in": float(round(1.0 / share))}
+    return [MatchClaim("look-alikes", "unclear", said, taken, (), CHECKS["look-alikes"])]
+
+
+def taken_by_look_alikes(gained: float, share: float) -> float:
+    """Log-odds, 0 or less, by which a share of look-alikes lowers so much gained."""
+    return -float(np.logaddexp(math.log1p(-share), math.log(share) + gained))
 
 
 def claims_of_sanity(measures: Measures) -> list[MatchClaim]:

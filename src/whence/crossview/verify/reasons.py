@@ -57,6 +57,11 @@ def sentence(claim: MatchClaim) -> str:
         return f"The heading of {of('heading_deg'):.0f}° differs by {of('difference_deg'):+.0f}° from the telemetry."
     if claim.kind == "position":
         return f"The place lies {of('distance_m'):.0f} m from where it was believed to be (± {of('sigma_m'):.0f} m)."
+    if claim.kind == "look-alikes":
+        return (
+            f"Likeness alone can say no more: one in {of('one_in'):,.0f} other places is taken to look just like the "
+            "query."
+        )
     return f"{claim.kind}: {claim.verdict}."
 
 

@@ -14,6 +14,7 @@ from whence.crossview.types import Match, MatchClaim, Pose, Registration
 from whence.crossview.verify.claims import (
     Doubt,
     claims_of_geometry,
+    claims_of_look_alikes,
     claims_of_pose,
     claims_of_sanity,
     no_transform,
@@ -39,6 +40,8 @@ class Config:
     "How often a heading of telemetry is turned by 180 degrees."
     wrong_share: float = 0.05
     "How often telemetry or a prior position says nothing about the truth."
+    lookalike_share: float = 1e-6
+    "Share of other places that look just like the query: repeated roofs, a tile that is there twice, a copy elsewhere."
 
 
 @final
@@ -65,6 +68,12 @@ class Verifier:
             raise OptionError(
                 "The verifier's flipped_share and wrong_share add up to less than 1, wrong_share above 0; "
                 f"received {doubt}."
+            )
+
+        if not 0.0 < self.config.lookalike_share <= 0.1:
+            raise OptionError(
+                "The verifier's lookalike_share lies above 0, at most 0.1, as nothing proves that no other place looks "
+                f"alike; received {self.config.lookalike_share}."
             )
 
     @property
@@ -136,6 +145,7 @@ class Verifier:
         doubt = Doubt(self.config.flipped_share, self.config.wrong_share)
         return [
             *claims_of_geometry(registration, measures, added, (w, h), size),
+            *claims_of_look_alikes(math.fsum(added.values()), self.config.lookalike_share),
             *claims_of_sanity(measures),
             *claims_of_pose(measures, pose, reference.georeference, priors, doubt),
         ]
