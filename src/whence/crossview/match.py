@@ -25,13 +25,16 @@ from whence.crossview.verify import MatchPriors, Verifier
 from whence.crossview.verify.verifier import Config as VerifyConfig
 from whence.earth.coordinates import distance_km
 from whence.earth.tiles.types import Patch
+from whence.encode.local.sift import Sift
+from whence.encode.local.types import LocalEncoder
 from whence.samples.view import View, ViewKind
 
 FROM_ABOVE = frozenset({ViewKind.DRONE, ViewKind.SATELLITE, ViewKind.MAP})
 """Views that one transform can lay onto a tile."""
 
 _TURN_RANGE_DEG = 40.0
-_CORRELATED_DEG = 20.0
+_CORRELATED_DEG, _CORRELATED_SCALE = 12.0, 1.2
+_SCREEN_POINTS = 1000
 _LEAST_VALID = 0.02
 _APART_SHARE = 0.75
 _R95_PER_SIGMA = 2.448
@@ -113,7 +116,7 @@ class Matcher:
         self.registrar = Registrar(self.options.register)
         turning = all(encoder.TURNS_WITH_PICTURE for encoder in self.registrar.encoders)
         self._turns_with_picture = turning and not self.options.register.dense
-        self._screen = Registrar(replace(self.options.register, dense=False), self.registrar.encoders)
+        self._screen = _quick(self.options.register, self.registrar.encoders)
         self._correlator = Correlator()
         self._patches: dict[tuple[float, float, float, int], Patch] = {}
 
@@ -215,7 +218,7 @@ class Matcher:
         if self.options.match.correlate and known.gsd_m_per_px is not None:
             heading = known.heading_deg if known.heading_deg is not None else place.heading_deg
             if heading is not None or query.kind is not ViewKind.DRONE:
-                prior = replace(self._pose_prior(known, gsd, heading or 0.0), heading_range_deg=_CORRELATED_DEG)
+                prior = PosePrior(gsd, _CORRELATED_SCALE, heading or 0.0, _CORRELATED_DEG)
                 match = self._verified(self._correlator, query, patch, prior, place, known, verifier, before_ms)
                 best = match if match.probability > best.probability else best
         return best
@@ -287,6 +290,18 @@ class Matcher:
                 self._patches.pop(next(iter(self._patches)))
             self._patches[key] = self.ground.mosaic.patch_at(place.lat_deg, place.lon_deg, side_m, side_px)
         return self._patches[key], gsd
+
+
+def _quick(config: RegisterConfig, encoders: Sequence[LocalEncoder]) -> Registrar:
+    """What orders places: similarities alone, from fewer points."""
+    quick = replace(config, dense=False, hypotheses=1, models="similarity", guide_px="24", samples=1000)
+    fewer = [
+        Sift(replace(encoder.config, points=min(encoder.config.points, _SCREEN_POINTS)))
+        if isinstance(encoder, Sift)
+        else encoder
+        for encoder in encoders
+    ]
+    return Registrar(quick, fewer)
 
 
 def _count_apart(places: Sequence[Place]) -> int:
