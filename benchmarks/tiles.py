@@ -60,6 +60,7 @@ class GridEncoder(CrossViewEncoder):
 
     name, version, dim, turns = "grid", "grid-8-4", GRID * GRID * 4, 1
     kinds = frozenset({ViewKind.SATELLITE, ViewKind.DRONE})
+    logit_scale = 0.0
 
     def embed(self, pictures: Any, kind: ViewKind) -> np.ndarray:
         """Embed pictures."""

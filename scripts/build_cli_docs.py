@@ -16,8 +16,7 @@ import click
 from whence.cli.exits import EXITS
 from whence.cli.main import program
 from whence.core.config import Setting, settings
-from whence.crossview.evidence import Config as MatchEvidenceConfig
-from whence.crossview.match import matching_parts
+from whence.crossview.refine import refining_parts
 from whence.crossview.track.config import Config as TrackConfig
 from whence.crossview.track.telemetry import Config as TelemetryConfig
 from whence.earth.tiles.opening import Config as OpeningConfig
@@ -145,7 +144,7 @@ def configuration_page() -> str:
         _SETTINGS,
     ]
     named: list[tuple[str, type | None]] = [("estimate", EstimateConfig), ("prior", PriorConfig)]
-    named += [("crossview", MatchEvidenceConfig), *matching_parts().items(), ("tiles", OpeningConfig)]
+    named += [*refining_parts().items(), ("tiles", OpeningConfig)]
     named += [("track", TrackConfig), ("telemetry", TelemetryConfig)]
     named += [(name, config_of(sources().load(name))) for name in sources().names()]
     for name, config in named:

@@ -22,6 +22,7 @@ class GridEncoder(CrossViewEncoder):
 
     name, version, dim, turns = "grid", "grid-1", GRID * GRID * 3, 1
     kinds = frozenset({ViewKind.SATELLITE, ViewKind.DRONE})
+    logit_scale = 12.0
 
     def __init__(self, version: str = "grid-1") -> None:
         self.version, self.pictures = version, 0

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from whence.crossview.refine import Refiner
     from whence.earth.field import Field
 
-_REFINING = ("candidates", "crossview", "match", "register", "verify")
+_REFINING = ("candidates", "crossview", "likeness", "match", "register", "verify")
 """Parts that have a say where tiles are given."""
 
 NO_CALIBRATION = "none"
@@ -244,9 +244,9 @@ class Locator:
     def _make_refiner(self) -> Refiner | None:
         if self.options.tiles is None:
             return None
-        from whence.crossview.refine import Refiner, refining_options
+        from whence.crossview.refine import Refiner, refining_settings
 
-        return Refiner(self.options.tiles, *refining_options(self._settings))
+        return Refiner(self.options.tiles, refining_settings(self._settings))
 
     def _find_calibrations(self) -> tuple[Calibration, ...]:
         """That of the options, else those that the models' bundles carry for sources whose temperature is not set."""

@@ -10,7 +10,7 @@ from whence.core.errors import OptionError
 from whence.crossview.evidence import SOURCE, Config, match_evidence
 from whence.crossview.ground import Ground
 from whence.crossview.match import Matcher
-from whence.crossview.refine import Refiner, refining_options
+from whence.crossview.refine import Refiner, refining_settings
 from whence.crossview.types import Match
 from whence.earth.coordinates import distance_km
 from whence.earth.field import Field
@@ -94,7 +94,7 @@ def test_the_share_missed_is_checked() -> None:
 
 
 def test_a_refiner_looks_inside_the_belief(tiles: Path) -> None:
-    refiner = Refiner(tiles, *refining_options({"crossview": {"missed": "0.4"}}))
+    refiner = Refiner(tiles, refining_settings({"crossview": {"missed": "0.4"}}))
     view = view_of(ground(0), 300.0, 300.0)
     evidence = refiner.read(Query((view,)), belief(1.0))
     assert evidence.failure is None

@@ -37,7 +37,12 @@ class CrossViewSettings:
     turns: int = 1
     "In how many directions a query that may be turned is to be asked; 1 if vectors do not depend on its turn."
 
+    logit_scale: float = 0.0
+    "Factor that makes products of vectors log-likelihoods, as learned; 0 if it is not known."
+
     def __post_init__(self) -> None:
+        if not (np.isfinite(self.logit_scale) and self.logit_scale >= 0.0):
+            raise OptionError(f"logit_scale is a number of 0 or more, received {self.logit_scale}.")
         if self.dim < 1 or self.turns < 1:
             raise OptionError(f"dim ≥ 1 and turns ≥ 1 are needed, received {self.dim} and {self.turns}.")
         if ViewKind.SATELLITE.value not in self.kinds:
@@ -106,7 +111,7 @@ class BundledEncoder(CrossViewEncoder):
         if variant:
             self._variant_of[variants[variant]] = variant
         self.kinds = frozenset(variants.values())
-        self.turns = self.settings.turns
+        self.turns, self.logit_scale = self.settings.turns, self.settings.logit_scale
         self._threads = threads
 
     @staticmethod

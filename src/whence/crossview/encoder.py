@@ -25,6 +25,8 @@ class CrossViewEncoder(ABC):
     """Length of a vector."""
     kinds: frozenset[ViewKind]
     """Kinds of views that it reads, satellite among them."""
+    logit_scale: float
+    """Factor that makes products of vectors log-likelihoods, up to a constant; 0 if the model does not know it."""
     turns: int
     """In how many directions a query that may be turned is to be asked: 1 if the vectors do not depend on it."""
 

@@ -31,10 +31,13 @@ class Ground:
     Args:
         mosaic: the pictures.
         references: the set that they belong to; ``None`` for pictures that were not embedded.
+        encoder: what made the set's vectors; opened by its name if not given.
     """
 
-    def __init__(self, mosaic: Mosaic, references: ReferenceSet | None = None) -> None:
-        self.mosaic, self.references = mosaic, references
+    def __init__(
+        self, mosaic: Mosaic, references: ReferenceSet | None = None, encoder: CrossViewEncoder | None = None
+    ) -> None:
+        self.mosaic, self.references, self._given = mosaic, references, encoder
 
     @staticmethod
     def open(path: Path | str, config: OpeningConfig | None = None) -> Ground:
@@ -65,7 +68,7 @@ class Ground:
         assert self.references is not None
         record = self.references.header.encoder
         assert record is not None
-        encoder = open_encoder(record.name)
+        encoder = self._given or open_encoder(record.name)
         check_encoder(self.references.folder, self.references.header, encoder)
         return encoder
 

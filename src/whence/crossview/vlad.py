@@ -108,6 +108,7 @@ class VladEncoder(CrossViewEncoder):
         self.dim = len(self.table.middle)
         self.kinds = KINDS
         self.turns = self.config.turns
+        self.logit_scale = 0.0
 
     def embed(self, pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], kind: ViewKind) -> Float[np.ndarray, "n dim"]:
         """Embed pictures; see the class it implements. A picture without any structure becomes a vector of zeros."""

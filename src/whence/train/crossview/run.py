@@ -185,6 +185,7 @@ def export_crossview(run: CrossViewRun, bundle_folder: Path, *, overwrite: bool 
             "variants": ",".join(f"{name}={kinds[name]}" for name in names),
             "dim": net.dim,
             "turns": 1,
+            "logit_scale": float(run.scores["scale"]),
             "recipe": shareable(recipe),
         },
     )
