@@ -96,6 +96,7 @@ def continents(prepared: Prepared, fit: Callable[..., Any], tested: tuple[str, .
     group = np.array(photographs.group)
     prior = np.bincount(where, weights=np.exp(contrast.log_share), minlength=CONTINENTS)
     out: dict[str, Any] = {"prior": _continent_figures(np.tile(prior, (len(true), 1)), true, group)}
+    out["prior"]["by continent, as the layer numbers them"] = prior.round(3).tolist()
     models = {}
     for name in groups:
         rest, held = every.held_out(name)
