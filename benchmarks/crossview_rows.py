@@ -69,6 +69,7 @@ def row_of(pair: Pair, registrar: Registrar | Correlator, prior: PosePrior | Non
         error = corner_error_px(found.transform, pair.truth, (w, h))
         row["error_px"] = round(error, 3)
         row |= _middle(found, pair.truth, (w, h))
+        row["middle_m"] = round(row["middle_px"] * pair.reference.georeference.gsd_m_per_px, 2)
         row["label"] = 1 if error <= pair.tolerance_px else (-1 if error <= 3 * pair.tolerance_px else 0)
     measures = VERIFIER.measures(pair.query, pair.reference, found)
     assert measures is not None
@@ -101,11 +102,12 @@ def coeffic_part(given: argparse.Namespace) -> dict[str, Any]:
             reference = crossview_data.reference_patch(place)
             truth = _north_up(frame, reference) if place is frame else None
             loose = (25.0 if frame.verified else 60.0) / reference.georeference.gsd_m_per_px
-            kind = "drone→satellite" + ("" if place is frame else " wrong place")
+            sure = " verified" if frame.verified else ""
+            kind = "drone→satellite" + (sure if place is frame else " wrong place")
             pair = Pair(view(pixels, frame.name), reference, truth, loose, "coeffic", kind, 0.5, 0.0)
             prior = PosePrior(gsd_m_per_px=0.5, scale_range=1.3)
             if given.known:
-                prior = PosePrior(gsd_m_per_px=0.5, scale_range=1.3, heading_deg=0.0, heading_range_deg=20.0)
+                prior = PosePrior(gsd_m_per_px=0.5, scale_range=1.6, heading_deg=0.0, heading_range_deg=60.0)
             for own, registrar in zip(rows, registrars, strict=True):
                 own.append(row_of(pair, registrar, prior))
         for name, own in zip(given.matcher, rows, strict=True):

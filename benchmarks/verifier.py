@@ -2,8 +2,10 @@
 
     python benchmarks/verifier.py runs/pairs/*.csv --svg docs/images/verifier-reliability.svg
 
-The answers for each site come from curves that were fitted without it; coeffic is never fitted to. Prints how many true
-registrations were accepted, how many false ones, the expected calibration error with its interval, and bits.
+The answers for each site come from curves that were fitted without it; coeffic is never fitted to. Prints how many
+true registrations were accepted, how many false ones, the expected calibration error with its interval, the mean
+likelihood ratio of the false ones (1 at most if odds keep their word), what becomes of drone frames by matcher, and the
+log-odds of a few made measures; with ``--before`` also by another table, such as one fitted with ``--tail 0``.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
+from whence.crossview.verify import Config as VerifyConfig
+from whence.crossview.verify.claims import taken_by_look_alikes
 from whence.crossview.verify.table import VerifierTable, family_of, shipped_table
 from whence.train.verifier import DIRECTIONS, Config, Examples, fit_curves, log_odds
 
@@ -24,14 +28,33 @@ EDGES = (0.0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0)
 DRAWS = 1000
 MEASURES = tuple(DIRECTIONS)
 NEVER_FITTED = ("coeffic",)
+NEAR_M = (25.0, 50.0, 100.0)
+LOOK_ALIKES = VerifyConfig().lookalike_share
+TYPICAL = (
+    ("points", 1.0, 1.0),
+    ("points", 3.0, 4.0),
+    ("points", 5.0, 8.0),
+    ("points", 10.0, 15.0),
+    ("points", 17.0, 26.0),
+    ("points", 40.0, 40.0),
+    ("points", 40.0, 0.5),
+    ("dense", 5.0, 8.0),
+    ("dense", 17.0, 26.0),
+    ("correlation", 0.0, 5.0),
+    ("correlation", 0.0, 8.0),
+    ("correlation", 0.0, 15.0),
+    ("correlation", 0.0, 30.0),
+)
+"""Family, excess of points over chance and agreement of edges, both in standard deviations; points span half of the
+shared ground and lie a pixel off."""
 
 
 def read(paths: Sequence[Path]) -> list[dict[str, str]]:
-    """All rows but those whose truth is uncertain."""
+    """All rows."""
     rows: list[dict[str, str]] = []
     for path in paths:
         with path.open(newline="", encoding="utf-8") as file:
-            rows += [row for row in csv.DictReader(file) if row["label"] != "-1"]
+            rows += list(csv.DictReader(file))
     return rows
 
 
@@ -42,8 +65,9 @@ def examples_of(rows: Sequence[dict[str, str]]) -> Examples:
 
 
 def answers(rows: Sequence[dict[str, str]], table: VerifierTable) -> np.ndarray:
-    """Probability of each row: 0 without a transform, else by curves fitted to the other sites."""
-    probability = np.zeros(len(rows))
+    """Log-odds of each row: −750 without a transform, else by curves fitted to the other sites."""
+    found_odds = np.full(len(rows), -750.0)
+    certain = np.array([row["label"] != "-1" for row in rows])
     family = np.array([family_of(row["matcher"], {"dense_z": float(row.get("s_dense_z") or 0.0)}) for row in rows])
     site, found = np.array([row["site"] for row in rows]), np.array([row["found"] == "1" for row in rows])
     for name in np.unique(family[found]):
@@ -51,14 +75,19 @@ def answers(rows: Sequence[dict[str, str]], table: VerifierTable) -> np.ndarray:
         config = Config(measures=",".join(curve.measure for curve in own_curves))
         own = found & (family == name)
         for place in np.unique(site[own]):
-            rest = own & (site != place) & ~np.isin(site, NEVER_FITTED)
+            rest = own & certain & (site != place) & ~np.isin(site, NEVER_FITTED)
             fitted = examples_of([rows[i] for i in np.flatnonzero(rest)])
             asked = own & (site == place)
             enough = fitted.true.any() and not fitted.true.all() and place not in NEVER_FITTED
             curves = fit_curves(fitted, config) if enough else own_curves
             odds = log_odds(curves, examples_of([rows[i] for i in np.flatnonzero(asked)]))
-            probability[asked] = 0.5 * (1.0 + np.tanh(0.5 * odds))
-    return probability
+            found_odds[asked] = [value + taken_by_look_alikes(value, LOOK_ALIKES) for value in odds]
+    return found_odds
+
+
+def probability_of(odds: np.ndarray) -> np.ndarray:
+    """Of log-odds, at even prior."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * odds)))
 
 
 def ece(probability: np.ndarray, true: np.ndarray) -> float:
@@ -73,9 +102,10 @@ def ece(probability: np.ndarray, true: np.ndarray) -> float:
 
 
 def figures(
-    rows: Sequence[dict[str, str]], probability: np.ndarray, threshold: float, draw: np.random.Generator
+    rows: Sequence[dict[str, str]], odds: np.ndarray, threshold: float, draw: np.random.Generator
 ) -> dict[str, object]:
     """What is reported of a set of rows."""
+    probability = probability_of(odds)
     true, matched = np.array([r["label"] == "1" for r in rows]), np.array([r["matched"] == "1" for r in rows])
     found = np.array([r["found"] == "1" for r in rows])
     p, t = probability[found], true[found]
@@ -90,6 +120,7 @@ def figures(
         "mismatched_pairs": int((~matched).sum()),
         "false_accepts": int((accepted & ~matched).sum()),
         "most_probable_false": round(worst, 4),
+        "mean_ratio_of_false": round(float(np.exp(odds[~true & found]).mean()), 4) if (~true & found).any() else None,
         "rate_below_95%": round(3.0 / max(1, int((~matched).sum())), 5),
         "ece_of_found": round(ece(p, t), 4) if len(p) else None,
         "ece_90%": [round(float(v), 4) for v in np.percentile(again, [5, 95])],
@@ -104,6 +135,41 @@ def reliability(probability: np.ndarray, true: np.ndarray) -> list[tuple[float, 
         for i in range(len(EDGES) - 1)
         if (place == i).any()
     ]
+
+
+def frames(rows: Sequence[dict[str, str]], odds: np.ndarray, threshold: float) -> dict[str, object]:
+    """What becomes of all matched rows with a distance in metres, certain or not, by matcher."""
+    measured = {}
+    for matcher in sorted({row["matcher"] for row in rows}):
+        own = np.array([row["matcher"] == matcher and row["matched"] == "1" for row in rows])
+        metres = np.array([float(row.get("middle_m") or np.inf) for row in rows])
+        sure = np.array(["verified" in row["kind"] for row in rows])
+        accepted = own & (probability_of(odds) >= threshold)
+        measured[matcher] = {
+            "frames": int(own.sum()),
+            "accepted": int(accepted.sum()),
+            **{f"accepted_within_{limit:g}_m": int((accepted & (metres <= limit)).sum()) for limit in NEAR_M},
+            "verified_frames": int((own & sure).sum()),
+            "verified_accepted": int((accepted & sure).sum()),
+            "verified_accepted_within_25_m": int((accepted & sure & (metres <= NEAR_M[0])).sum()),
+            "not_accepted_within_25_m": int((own & ~accepted & (metres <= NEAR_M[0])).sum()),
+        }
+    return measured
+
+
+def typical(tables: dict[str, VerifierTable]) -> list[dict[str, object]]:
+    """Log-odds of `TYPICAL` by each table, before and after look-alikes are thought of."""
+    said = []
+    for family, excess, edges in TYPICAL:
+        values = {"excess": np.log2(1.0 + excess), "spread": 0.5, "residual": 0.14, "edges": edges}
+        line: dict[str, object] = {"family": family, "excess": excess, "edges": edges}
+        for name, table in tables.items():
+            curves = table.curves.get(family, table.curves["points"])
+            odds = sum(curve(float(values[curve.measure])) for curve in curves)
+            line[name] = round(odds, 2)
+            line[f"{name}, look-alikes"] = round(odds + taken_by_look_alikes(odds, LOOK_ALIKES), 2)
+        said.append(line)
+    return said
 
 
 def drawing(sets: dict[str, list[tuple[float, float, int]]]) -> str:
@@ -142,25 +208,33 @@ def main() -> None:
     parser.add_argument("rows", type=Path, nargs="+")
     parser.add_argument("--svg", type=Path, help="reliability diagram to draw")
     parser.add_argument("--threshold", type=float, default=0.0, help="that of the shipped table if 0")
+    parser.add_argument("--before", type=Path, help="another table to set beside the shipped one")
     given = parser.parse_args()
     table, rows, draw = shipped_table(), read(given.rows), np.random.default_rng(0)
     threshold = given.threshold or table.threshold
-    probability = answers(rows, table)
-    site = np.array([row["site"] for row in rows])
+    odds = answers(rows, table)
+    site, certain = np.array([row["site"] for row in rows]), np.array([row["label"] != "-1" for row in rows])
     groups = {name: site == name for name in np.unique(site)}
     groups |= {"fitted sites, each left out": ~np.isin(site, NEVER_FITTED), "all": np.ones(len(rows), bool)}
     result = {
-        name: figures([rows[i] for i in np.flatnonzero(chosen)], probability[chosen], threshold, draw)
+        name: figures([rows[i] for i in np.flatnonzero(chosen & certain)], odds[chosen & certain], threshold, draw)
         for name, chosen in groups.items()
     }
+    never = np.isin(site, NEVER_FITTED)
     if given.svg:
         found, true = np.array([r["found"] == "1" for r in rows]), np.array([r["label"] == "1" for r in rows])
-        never = np.isin(site, NEVER_FITTED)
-        sets = {"sites left out in turn": found & ~never, "coeffic": found & never}
-        bins = {n: reliability(probability[chosen], true[chosen]) for n, chosen in sets.items() if chosen.any()}
+        sets = {"sites left out in turn": found & certain & ~never, "coeffic": found & certain & never}
+        bins = {
+            n: reliability(probability_of(odds)[chosen], true[chosen]) for n, chosen in sets.items() if chosen.any()
+        }
         given.svg.parent.mkdir(parents=True, exist_ok=True)
         given.svg.write_text(drawing(bins), encoding="utf-8")
-    json.dump({"threshold": threshold, "groups": result}, sys.stdout, indent=1)
+    tables = {"shipped": table}
+    if given.before:
+        tables = {"before": VerifierTable.from_json(given.before.read_text(encoding="utf-8"))} | tables
+    measured = frames([rows[i] for i in np.flatnonzero(never)], odds[never], threshold)
+    said = {"threshold": threshold, "groups": result, "frames": measured, "typical": typical(tables)}
+    json.dump(said, sys.stdout, indent=1)
     sys.stdout.write("\n")
 
 

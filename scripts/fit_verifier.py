@@ -85,8 +85,9 @@ def main() -> None:
     parser.add_argument("--without", default="", help="site to leave out")
     parser.add_argument("--measures", default=Config.measures)
     parser.add_argument("--penalty", type=float, default=Config.penalty)
+    parser.add_argument("--tail", type=float, default=Config.tail_share, help="share that tails are fitted to; 0: none")
     given = parser.parse_args()
-    config = Config(measures=given.measures, penalty=given.penalty)
+    config = Config(measures=given.measures, penalty=given.penalty, tail_share=given.tail)
     rows = [row for row in rows_of(given.rows) if row["site"] != given.without]
     curves: dict[str, tuple[Curve, ...]] = {}
     judged: dict[str, object] = {}

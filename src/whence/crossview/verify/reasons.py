@@ -66,7 +66,7 @@ def sentence(claim: MatchClaim) -> str:
 
 
 def reasons_for(accepted: bool, probability: float, threshold: float, claims: Sequence[MatchClaim]) -> tuple[str, ...]:
-    """Why, the heaviest reasons for the decision first, then the heaviest against it.
+    """Why, the heaviest reasons for the decision first, then the heaviest against it, then what limits all of them.
 
     Args:
         accepted: the decision.
@@ -75,8 +75,10 @@ def reasons_for(accepted: bool, probability: float, threshold: float, claims: Se
         claims: with their log-odds.
     """
     side = 1.0 if accepted else -1.0
+    limits = [claim for claim in claims if claim.kind == "look-alikes" and claim.log_odds <= -0.1]
     weighty = sorted(
-        (claim for claim in claims if abs(claim.log_odds) >= 0.1), key=lambda claim: -side * claim.log_odds
+        (claim for claim in claims if abs(claim.log_odds) >= 0.1 and claim.kind != "look-alikes"),
+        key=lambda claim: -side * claim.log_odds,
     )
     for_it = [claim for claim in weighty if side * claim.log_odds > 0.0]
     against = [claim for claim in reversed(weighty) if side * claim.log_odds < 0.0]
@@ -90,9 +92,9 @@ def reasons_for(accepted: bool, probability: float, threshold: float, claims: Se
         if accepted
         else f"No match: its probability is {share}, below the threshold of {threshold:.3g}."
     )
-    told = [sentence(claim) for claim in for_it[: AT_MOST - (1 if against else 0)]]
+    told = [sentence(claim) for claim in for_it[: AT_MOST - bool(against) - bool(limits)]]
     contrary = [f"Against that: {_lower(sentence(claim))}" for claim in against[:1]]
-    return (head, *told, *contrary)
+    return (head, *told, *contrary, *(sentence(claim) for claim in limits))
 
 
 def _lower(text: str) -> str:
