@@ -64,7 +64,7 @@ def examples_of(rows: Sequence[dict[str, str]]) -> Examples:
     return Examples(values, MEASURES, np.array([row["label"] == "1" for row in rows], bool), [r["site"] for r in rows])
 
 
-def answers(rows: Sequence[dict[str, str]], table: VerifierTable) -> np.ndarray:
+def answers(rows: Sequence[dict[str, str]], table: VerifierTable, tail: float = Config.tail_share) -> np.ndarray:
     """Log-odds of each row: −750 without a transform, else by curves fitted to the other sites."""
     found_odds = np.full(len(rows), -750.0)
     certain = np.array([row["label"] != "-1" for row in rows])
@@ -72,7 +72,7 @@ def answers(rows: Sequence[dict[str, str]], table: VerifierTable) -> np.ndarray:
     site, found = np.array([row["site"] for row in rows]), np.array([row["found"] == "1" for row in rows])
     for name in np.unique(family[found]):
         own_curves = table.curves.get(str(name), table.curves["points"])
-        config = Config(measures=",".join(curve.measure for curve in own_curves))
+        config = Config(measures=",".join(curve.measure for curve in own_curves), tail_share=tail)
         own = found & (family == name)
         for place in np.unique(site[own]):
             rest = own & certain & (site != place) & ~np.isin(site, NEVER_FITTED)
@@ -90,15 +90,16 @@ def probability_of(odds: np.ndarray) -> np.ndarray:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * odds)))
 
 
+def even(true: np.ndarray) -> np.ndarray:
+    """Weights by which true and false count alike, as the prior of one half that the answers are given at says."""
+    return np.where(true, 0.5 / max(1, true.sum()), 0.5 / max(1, (~true).sum()))
+
+
 def ece(probability: np.ndarray, true: np.ndarray) -> float:
-    """Expected calibration error over `EDGES`."""
-    place = np.clip(np.digitize(probability, EDGES) - 1, 0, len(EDGES) - 2)
-    gaps = [
-        np.sum(place == i) * abs(probability[place == i].mean() - true[place == i].mean())
-        for i in range(len(EDGES) - 1)
-        if (place == i).any()
-    ]
-    return float(sum(gaps) / len(probability))
+    """Expected calibration error over `EDGES`, true and false counting alike."""
+    place, weight = np.clip(np.digitize(probability, EDGES) - 1, 0, len(EDGES) - 2), even(true)
+    gaps = [abs(float(weight[place == i] @ (probability - true)[place == i])) for i in range(len(EDGES) - 1)]
+    return sum(gaps) / float(weight.sum())
 
 
 def figures(
@@ -128,12 +129,16 @@ def figures(
 
 
 def reliability(probability: np.ndarray, true: np.ndarray) -> list[tuple[float, float, int]]:
-    """Mean probability, share true and count in each bin."""
-    place = np.clip(np.digitize(probability, EDGES) - 1, 0, len(EDGES) - 2)
+    """Mean probability, share true (true and false counting alike) and count in each bin."""
+    place, weight = np.clip(np.digitize(probability, EDGES) - 1, 0, len(EDGES) - 2), even(true)
+    bins = [place == i for i in range(len(EDGES) - 1) if (place == i).any()]
     return [
-        (float(probability[place == i].mean()), float(true[place == i].mean()), int(np.sum(place == i)))
-        for i in range(len(EDGES) - 1)
-        if (place == i).any()
+        (
+            float(np.average(probability[own], weights=weight[own])),
+            float(np.average(true[own], weights=weight[own])),
+            int(own.sum()),
+        )
+        for own in bins
     ]
 
 
@@ -208,11 +213,12 @@ def main() -> None:
     parser.add_argument("rows", type=Path, nargs="+")
     parser.add_argument("--svg", type=Path, help="reliability diagram to draw")
     parser.add_argument("--threshold", type=float, default=0.0, help="that of the shipped table if 0")
+    parser.add_argument("--tail", type=float, default=Config.tail_share, help="of the curves that are fitted; 0: none")
     parser.add_argument("--before", type=Path, help="another table to set beside the shipped one")
     given = parser.parse_args()
     table, rows, draw = shipped_table(), read(given.rows), np.random.default_rng(0)
     threshold = given.threshold or table.threshold
-    odds = answers(rows, table)
+    odds = answers(rows, table, given.tail)
     site, certain = np.array([row["site"] for row in rows]), np.array([row["label"] != "-1" for row in rows])
     groups = {name: site == name for name in np.unique(site)}
     groups |= {"fitted sites, each left out": ~np.isin(site, NEVER_FITTED), "all": np.ones(len(rows), bool)}
