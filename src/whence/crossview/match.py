@@ -177,13 +177,17 @@ class Matcher:
         return tuple(sorted(tried, key=lambda item: -item.probability)[:k])
 
     def scorer(self, match: Match) -> Callable[[UInt8[np.ndarray, "height width 3"]], float]:
-        """What gives the log-odds of a match for other pixels of its query, matched and verified anew."""
+        """What gives the log-odds of a match for other pixels of its query, matched and verified anew.
+
+        The claim of look-alikes is left out: it bounds what likeness may say, and would hide what pixels add.
+        """
         verifier = Verifier(self.options.verify)
 
         def score(pixels: UInt8[np.ndarray, "height width 3"]) -> float:
             registration = self.registrar.register(pixels, match.reference, prior=_prior_of(match))
             found = verifier.verify(replace(match.query, pixels=pixels), match.reference, registration)
-            return found.prior_log_odds + math.fsum(claim.log_odds for claim in found.claims)
+            claims = (claim.log_odds for claim in found.claims if claim.kind != "look-alikes")
+            return found.prior_log_odds + math.fsum(claims)
 
         return score
 
