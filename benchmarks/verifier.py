@@ -15,6 +15,7 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ import numpy as np
 from whence.crossview.verify import Config as VerifyConfig
 from whence.crossview.verify.claims import taken_by_look_alikes
 from whence.crossview.verify.table import VerifierTable, family_of, shipped_table
-from whence.train.verifier import DIRECTIONS, Config, Examples, fit_curves, log_odds
+from whence.train.verifier import DIRECTIONS, FAMILIES, Config, Examples, families_for, fit_curves, log_odds
 
 EDGES = (0.0, 0.01, 0.1, 0.3, 0.5, 0.7, 0.9, 0.99, 1.0)
 DRAWS = 1000
@@ -60,22 +61,35 @@ def read(paths: Sequence[Path]) -> list[dict[str, str]]:
 
 def examples_of(rows: Sequence[dict[str, str]]) -> Examples:
     """Rows with a transform as numbers."""
-    values = np.array([[float(row[f"m_{name}"]) for name in MEASURES] for row in rows]).reshape(-1, len(MEASURES))
+    values = np.array([[float(row.get(f"m_{name}") or "nan") for name in MEASURES] for row in rows])
+    values = values.reshape(-1, len(MEASURES))
     return Examples(values, MEASURES, np.array([row["label"] == "1" for row in rows], bool), [r["site"] for r in rows])
+
+
+def said(row: dict[str, str]) -> dict[str, float]:
+    """Statistics of a row."""
+    return {name.removeprefix("s_"): float(value) for name, value in row.items() if name.startswith("s_") and value}
 
 
 def answers(rows: Sequence[dict[str, str]], table: VerifierTable, tail: float = Config.tail_share) -> np.ndarray:
     """Log-odds of each row: −750 without a transform, else by curves fitted to the other sites."""
     found_odds = np.full(len(rows), -750.0)
     certain = np.array([row["label"] != "-1" for row in rows])
-    family = np.array([family_of(row["matcher"], {"dense_z": float(row.get("s_dense_z") or 0.0)}) for row in rows])
+    family = np.array([family_of(row["matcher"], said(row)) for row in rows])
     site, found = np.array([row["site"] for row in rows]), np.array([row["found"] == "1" for row in rows])
     for name in np.unique(family[found]):
         own_curves = table.curves.get(str(name), table.curves["points"])
-        config = Config(measures=",".join(curve.measure for curve in own_curves), tail_share=tail)
+        measures = ",".join(curve.measure for curve in own_curves)
+        config = replace(FAMILIES[str(name)], measures=measures, tail_share=tail)
         own = found & (family == name)
         for place in np.unique(site[own]):
-            rest = own & certain & (site != place) & ~np.isin(site, NEVER_FITTED)
+            rest = (
+                found
+                & np.isin(family, families_for(str(name)))
+                & certain
+                & (site != place)
+                & ~np.isin(site, NEVER_FITTED)
+            )
             fitted = examples_of([rows[i] for i in np.flatnonzero(rest)])
             asked = own & (site == place)
             enough = fitted.true.any() and not fitted.true.all() and place not in NEVER_FITTED

@@ -19,12 +19,21 @@ from pathlib import Path
 import numpy as np
 
 from whence.crossview.verify.table import Curve, VerifierTable, family_of
-from whence.train.verifier import Config, Examples, fit_curves, group_weights, log_odds, tails
+from whence.train.verifier import (
+    DIRECTIONS,
+    FAMILIES,
+    Config,
+    Examples,
+    families_for,
+    fit_curves,
+    group_weights,
+    log_odds,
+    tails,
+)
 
 SITES = ("brighton", "chips", "homonim", "sentinel")
-FAMILIES = ("points", "dense", "correlation")
 THRESHOLDS = (0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999)
-MEASURES = ("excess", "spread", "residual", "shape", "overlap", "edges")
+MEASURES = tuple(DIRECTIONS)
 SOURCES = (
     "brighton: pierotofy/drone_dataset_brighton_beach, BSD-2-Clause; homonim: leftfield-geospatial/homonim test data, "
     "imagery CD:NGI, Copernicus Sentinel-2, USGS Landsat-8; sentinel: Copernicus Sentinel-2 in the GeoLifeCLEF 2023 "
@@ -46,8 +55,14 @@ def rows_of(paths: Sequence[Path]) -> list[dict[str, str]]:
 
 def examples_of(rows: Sequence[dict[str, str]]) -> Examples:
     """Rows as numbers."""
-    values = np.array([[float(row[f"m_{name}"]) for name in MEASURES] for row in rows])
+    values = np.array([[float(row.get(f"m_{name}") or "nan") for name in MEASURES] for row in rows])
     return Examples(values, MEASURES, np.array([row["label"] == "1" for row in rows]), [row["site"] for row in rows])
+
+
+def family_of_row(row: dict[str, str]) -> str:
+    """Family of matchers of a row."""
+    said = {name.removeprefix("s_"): float(value) for name, value in row.items() if name.startswith("s_") and value}
+    return family_of(row["matcher"], said)
 
 
 def held_out(examples: Examples, config: Config) -> np.ndarray:
@@ -83,30 +98,31 @@ def main() -> None:
     parser.add_argument("rows", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, help="table to write; only judged if not given")
     parser.add_argument("--without", default="", help="site to leave out")
-    parser.add_argument("--measures", default=Config.measures)
-    parser.add_argument("--penalty", type=float, default=Config.penalty)
+    parser.add_argument("--family", choices=tuple(FAMILIES), default="screened", help="to fit otherwise")
+    parser.add_argument("--measures", default="", help="of that family, instead of its own")
+    parser.add_argument("--penalty", type=float, default=0.0, help="of that family, instead of its own")
     parser.add_argument("--tail", type=float, default=Config.tail_share, help="share that tails are fitted to; 0: none")
     given = parser.parse_args()
-    config = Config(measures=given.measures, penalty=given.penalty, tail_share=given.tail)
+    changed = {"measures": given.measures, "penalty": given.penalty}
     rows = [row for row in rows_of(given.rows) if row["site"] != given.without]
     curves: dict[str, tuple[Curve, ...]] = {}
     judged: dict[str, object] = {}
     lengths: dict[str, object] = {}
     threshold = THRESHOLDS[0]
-    for family in FAMILIES:
-        own = [
-            row for row in rows if family_of(row["matcher"], {"dense_z": float(row.get("s_dense_z") or 0.0)}) == family
-        ]
+    families = [family_of_row(row) for row in rows]
+    for name, usual in FAMILIES.items():
+        own = [row for row, family in zip(rows, families, strict=True) if family in families_for(name)]
+        config = replace(usual, tail_share=given.tail)
+        if name == given.family:
+            config = replace(config, **{key: value for key, value in changed.items() if value})
         answered = {(row["site"], row["label"]) for row in own}
         if sum(label == "1" for _, label in answered) < 2 or sum(label == "0" for _, label in answered) < 2:
             continue  # a family with one site cannot be judged; those of points are used
         examples = examples_of(own)
-        if family == "correlation":
-            config = replace(config, measures="edges")
-        curves[family] = fit_curves(examples, config)
-        lengths[family] = {name: dict(tail.facts) for name, tail in tails(examples, config).items()}
+        curves[name] = fit_curves(examples, config)
+        lengths[name] = {measure: dict(tail.facts) for measure, tail in tails(examples, config).items()}
         answers = held_out(examples, config)
-        judged[family] = report(answers, examples)
+        judged[name] = report(answers, examples)
         worst = float(0.5 * (1.0 + np.tanh(0.5 * answers[~examples.true].max(initial=-50.0))))
         threshold = max(threshold, next((limit for limit in THRESHOLDS if limit > worst), THRESHOLDS[-1]))
     card = {

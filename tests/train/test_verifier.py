@@ -46,6 +46,10 @@ def test_what_cannot_be_fitted():
     examples = made(50)
     with pytest.raises(InputError, match="among excess"):
         fit_curves(examples, Config(measures="excess,colour"))
+    values = np.where(examples.values > 1.0, np.nan, examples.values)
+    gaps = Examples(values, examples.measures, examples.true, examples.group)
+    with pytest.raises(InputError, match="lack excess, residual"):
+        fit_curves(gaps, Config(measures="excess,residual"))
     alike = Examples(examples.values, examples.measures, np.ones(50, bool), examples.group)
     with pytest.raises(InputError, match="all 50 are alike"):
         fit_curves(alike, Config(measures="excess"))

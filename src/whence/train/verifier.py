@@ -19,11 +19,23 @@ from whence.core.errors import InputError
 from whence.crossview.verify.table import Curve
 from whence.train.verifier_tails import Tail, dependence, tail_of
 
-DIRECTIONS = {"excess": 1, "spread": 1, "residual": -1, "shape": -1, "overlap": 1, "edges": 1}
+DIRECTIONS = {
+    "excess": 1,
+    "spread": 1,
+    "residual": -1,
+    "shape": -1,
+    "overlap": 1,
+    "edges": 1,
+    "screening": 1,
+    "lead": 1,
+}
 """Whether a measure speaks for a match as it rises (1) or as it falls (−1)."""
 
 TAILED = ("excess", "edges")
 """Measures of which chance has a tail: both count standard deviations over it."""
+
+SEARCHED = ("screening", "lead")
+"""Measures of the first search for points."""
 
 _STEPS = 3000
 _QUANTILES = (0.02, 0.15, 0.35, 0.5, 0.65, 0.85, 0.98)
@@ -49,13 +61,27 @@ class Config:
     "Of the resamples that these limits are drawn from."
 
 
+FAMILIES = {
+    "points": Config(),
+    "screened": Config(measures=f"{Config.measures},screening,lead", penalty=0.0001),
+    "dense": Config(),
+    "correlation": Config(measures="edges"),
+}
+"""How the shipped lines of each family of matchers are fitted; see `whence.crossview.verify.table.family_of`."""
+
+
+def families_for(family: str) -> tuple[str, ...]:
+    """Families whose registrations a family is fitted to: places that were held against others are points, too."""
+    return ("points", "screened") if family == "points" else (family,)
+
+
 @dataclass(frozen=True, eq=False)
 class Examples:
     """Registrations known to be true or false.
 
     Attributes:
         values: one row each, one column for each measure.
-        measures: names of the columns.
+        measures: names of the columns; a column that is not used may hold numbers that are not finite.
         true: whether each is true.
         group: where each comes from; groups weigh the same.
     """
@@ -78,13 +104,16 @@ def fit_curves(examples: Examples, config: Config | None = None) -> tuple[Curve,
         of the false examples by the law of chance there.
 
     Raises:
-        InputError: an unknown measure, or only one of the two answers among the examples.
+        InputError: an unknown measure, one that registrations lack, or only one of the two answers among the examples.
     """
     given = config or Config()
     names = tuple(name.strip() for name in given.measures.split(",") if name.strip())
     unknown = sorted(set(names) - set(examples.measures) | set(names) - set(DIRECTIONS))
     if unknown or not names:
         raise InputError(f"Measures to fit are among {', '.join(examples.measures)}; received {given.measures!r}.")
+    lacking = [name for name in names if not np.isfinite(examples.values[:, examples.measures.index(name)]).all()]
+    if lacking:
+        raise InputError(f"Some registrations lack {', '.join(lacking)}: leave out the measures or these.")
     if examples.true.all() or not examples.true.any():
         raise InputError(f"A verifier is fitted to true and false registrations; all {len(examples.true)} are alike.")
     weight = group_weights(examples, given.smallest_group)
@@ -137,20 +166,21 @@ def with_tails(
 
     If two measures are large together by chance they must not both count in full: their gains are divided by one plus
     the share of times that one is among its largest where the other is. And points alone must not outweigh edges that
-    agree no better than chance: the curve of points ends where it would.
+    agree no better than chance: the curve of points, with what the first search says of them, ends where it would.
     """
     together = 1.0
     if len(found) > 1:
         a, b = (examples.values[~examples.true, examples.measures.index(name)] for name in TAILED)
         together += dependence(a, b, share=config.tail_share, confidence=config.confidence)
     least = {curve.measure: min(curve.log_odds) for curve in curves}
+    searched = sum(max(curve.log_odds) for curve in curves if curve.measure in SEARCHED)
     grown = []
     for curve in curves:
         tail = found.get(curve.measure)
         if tail is None:
             grown.append(curve)
             continue
-        most = -least["edges"] if curve.measure == "excess" and "edges" in least else math.inf
+        most = -least["edges"] - searched if curve.measure == "excess" and "edges" in least else math.inf
         grown.append(_grown(curve, tail, together, max(most, max(curve.log_odds))))
     return tuple(grown)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -132,6 +133,22 @@ def test_threshold_and_prior_are_settings():
     ):
         with pytest.raises(OptionError):
             Verifier(Config(**wrong))
+
+
+def test_the_first_search_speaks_where_the_matcher_states_it():
+    plain = verified(registered(RIGHT, inliers=12, noise=2.0))
+    said = {"first search", "next best place"}
+    assert not said & {claim.kind for claim in plain.claims}
+    before = 0.0
+    for screening, lead in ((0.0, -0.5), (4.0, 0.5), (20.0, 12.0)):
+        found = {"screening": screening, "lead": lead, "first_inliers": 30.0}
+        match = verified(replace(registered(RIGHT, inliers=12, noise=2.0), statistics=found))
+        claims = {claim.kind: claim for claim in match.claims}
+        assert claims["first search"].values == {"screening": screening}
+        assert claims["next best place"].values == {"first_inliers": 30.0, "lead": lead}
+        assert match.probability > before
+        before = match.probability
+    assert claims["first search"].verdict == claims["next best place"].verdict == "agrees"
 
 
 def test_look_alikes_limit_what_likeness_says():

@@ -22,6 +22,8 @@ from whence.explain.match.words import (
 VALUES = {
     "transform": [{"pairs": 410}],
     "point matches": [{"inliers": 61, "pairs": 410, "chance": 6.13}],
+    "first search": [{"screening": 11.4}],
+    "next best place": [{"first_inliers": 61.0, "lead": -0.5}],
     "spread of matches": [{"share": 0.43}],
     "residual": [{"residual_px": 0.71}],
     "shape": [{"stretch": 1.04, "perspective": 1.01}],

@@ -4,6 +4,8 @@ Kinds, and the values that fill their words:
 
 - ``transform``: ``pairs`` (only where no transform was found)
 - ``point matches``: ``inliers``, ``pairs``, ``chance``
+- ``first search``: ``screening`` (only from matchers that state it)
+- ``next best place``: ``first_inliers``, ``lead`` (only from matchers that state it)
 - ``spread of matches``: ``share``
 - ``residual``: ``residual_px``
 - ``shape``: ``stretch``, ``perspective``
@@ -60,6 +62,8 @@ SMALLEST_PX = 12.0
 CHECKS = {
     "transform": "A robust fit of one transform to the pairs of points, which found none.",
     "excess": "Pairs within reach of the transform, against the number that fits where the query does not belong.",
+    "screening": "Pairs of the first search near this place, against the number that chance gives, before any warping.",
+    "lead": "Pairs of the first search that fit this place, against those that fit the next best.",
     "spread": "Area of the hull of these pairs over the part of the query that falls on the reference.",
     "residual": "Median distance between where the transform sends a point and where its pair lies.",
     "shape": "Ratio of scales along the axes in the query's middle, and between its corners.",
@@ -133,6 +137,12 @@ def claims_of_geometry(
         "excess": (
             "point matches",
             {"inliers": measures.inliers, "pairs": measures.pairs, "chance": round(measures.chance, 1)},
+            hulls,
+        ),
+        "screening": ("first search", {"screening": measures.screening}, hulls),
+        "lead": (
+            "next best place",
+            {"first_inliers": registration.statistics.get("first_inliers", 0.0), "lead": measures.lead},
             hulls,
         ),
         "spread": ("spread of matches", {"share": measures.hull_share}, hulls),

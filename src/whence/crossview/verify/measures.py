@@ -41,6 +41,10 @@ class Measures:
         footprint_px: shorter way across the query on the reference, reference pixels.
         overlap: share of the query that falls on the reference.
         edges: agreement of edge directions.
+        screening: how far pairs of the first search exceeded chance around the place that was followed up, in standard
+            deviations; not a number if the matcher does not say.
+        lead: how many more pairs of the first search fit than at the next best place, in standard deviations; not a
+            number if the matcher does not say.
     """
 
     pairs: int
@@ -57,17 +61,22 @@ class Measures:
     footprint_px: float
     overlap: float
     edges: EdgeAgreement
+    screening: float = math.nan
+    lead: float = math.nan
 
     def values(self) -> Mapping[str, float]:
-        """What the curves read, by name of measure."""
-        return {
+        """What the curves read, by name of measure; without those that the matcher does not state."""
+        read = {
             "excess": math.log2(1.0 + max(self.excess, 0.0)),
             "spread": self.hull_share,
             "residual": math.log2(0.1 + self.residual_px / max(1.0, self.scale)),
             "shape": math.log2(self.stretch) + 0.5 * math.log2(self.perspective),
             "overlap": self.overlap,
             "edges": self.edges.significance,
+            "screening": math.log2(1.0 + max(self.screening, 0.0)),
+            "lead": self.lead,
         }
+        return {name: value for name, value in read.items() if not math.isnan(value)}
 
 
 def measure(
@@ -111,6 +120,8 @@ def measure(
         float(singular[1] * min(w, h)),
         float(hull_area(visible) / (w * h)) if len(visible) >= 3 else 0.0,
         edges,
+        float(registration.statistics.get("screening", math.nan)),
+        float(registration.statistics.get("lead", math.nan)),
     )
 
 

@@ -28,6 +28,13 @@ def sentence(claim: MatchClaim) -> str:
         if of("inliers") <= 1.5 * of("chance") + 2:
             return f"Only {pairs}, about as many as chance gives ({of('chance'):.0f})."
         return f"{pairs}; chance gives {of('chance'):.0f}."
+    if claim.kind == "first search":
+        return f"In the first search, pairs near this place exceed chance by {of('screening'):.1f} standard deviations."
+    if claim.kind == "next best place":
+        return (
+            f"{of('first_inliers'):.0f} pairs of the first search fit this place, a lead of {of('lead'):.1f} standard "
+            "deviations over the next best place."
+        )
     if claim.kind == "spread of matches":
         return f"The matched points {'span' if agrees else 'span only'} {of('share'):.0%} of the shared ground."
     if claim.kind == "residual":

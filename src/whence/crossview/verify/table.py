@@ -23,6 +23,9 @@ from whence.crossview.types import Registration
 SCHEMA = 1
 """Version of the layout of the file."""
 
+SCREENED = frozenset({"lead", "screening"})
+"""Statistics by which a place was held against others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -117,12 +120,14 @@ class VerifierTable:
 def family_of(matcher: str, statistics: Mapping[str, float]) -> str:
     """Who found the place, as edges confirm too easily what was found by edges.
 
-    ``correlation`` where nothing else was asked, ``dense`` where points then confirmed what a dense search found, else
-    ``points``.
+    ``correlation`` where nothing else was asked, ``dense`` where points then confirmed what a dense search found,
+    ``screened`` where several places that points found were held against each other, else ``points``.
     """
     if matcher == "correlation":
         return matcher
-    return "dense" if statistics.get("dense_z", 0.0) > 0.0 else "points"
+    if statistics.get("dense_z", 0.0) > 0.0:
+        return "dense"
+    return "screened" if statistics.keys() >= SCREENED else "points"
 
 
 @lru_cache(maxsize=1)

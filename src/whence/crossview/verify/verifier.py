@@ -139,7 +139,7 @@ class Verifier:
     ) -> list[MatchClaim]:
         values = measures.values()
         curves = self.table.curves_for(registration)
-        added = {curve.measure: curve(values[curve.measure]) for curve in curves}
+        added = {curve.measure: curve(values[curve.measure]) for curve in curves if curve.measure in values}
         h, w = query.pixels.shape[:2]
         size = (reference.pixels.shape[1], reference.pixels.shape[0])
         doubt = Doubt(self.config.flipped_share, self.config.wrong_share)
