@@ -145,7 +145,8 @@ def pairs_part(given: argparse.Namespace) -> dict[str, Any]:
     registrars = [registrar_of(name, given.weights) for name in given.matcher]
     everywhere = [task for site in SITES for task in tasks(site, given.data)]
     rows: list[list[dict[str, Any]]] = [[] for _ in registrars]
-    for pair in pairs(given.site, given.data, given.count, given.mismatched, Maker(), draw, everywhere):
+    maker = Maker(change=given.change)
+    for pair in pairs(given.site, given.data, given.count, given.mismatched, maker, draw, everywhere):
         gsd, heading = (
             pair.gsd_m_per_px * float(np.exp(draw.normal(0.0, 0.1))),
             pair.heading_deg + draw.normal(0.0, 5.0),
@@ -185,6 +186,7 @@ def main() -> None:
     parser.add_argument("--matcher", choices=tuple(MATCHERS), nargs="+", default=["sift"])
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--mismatched", type=float, default=0.5)
+    parser.add_argument("--change", type=float, default=1.0, help="how much queries are changed in look")
     parser.add_argument("--known", action="store_true", help="scale and heading of queries are known, roughly")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()

@@ -21,6 +21,7 @@ import csv
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -36,6 +37,7 @@ from whence.earth.coordinates import distance_km
 from whence.earth.tiles.georeference import GeoReference
 from whence.earth.tiles.types import Patch
 from whence.samples.view import View, ViewKind
+from whence.train.verifier import DIRECTIONS
 
 MATCHERS = {
     "sift": RegisterConfig(features="sift"),
@@ -46,6 +48,8 @@ MATCHERS = {
     "sift+xfeat": RegisterConfig(features="sift,xfeat"),
     "combined": RegisterConfig(features="sift,xfeat", dense=True),
 }
+VERIFIER = Verifier()
+
 PRIOR = PosePrior(gsd_m_per_px=0.5, scale_range=1.6, heading_deg=0.0, heading_range_deg=60.0)
 """The frames are warped to 0.5 m a pixel, north up, by a pose that is off: by up to 45° in turns."""
 
@@ -113,7 +117,7 @@ class Rows:
             csv.writer(file).writerow([shown.get(name, "") for name in self._fields])
 
 
-VERDICT = ("probability", "accepted", "ee_m2", "en_m2", "nn_m2")
+VERDICT = ("probability", "accepted", "ee_m2", "en_m2", "nn_m2", *(f"m_{name}" for name in DIRECTIONS))
 STATISTICS = (
     "matches",
     "first_inliers",
@@ -161,7 +165,7 @@ def run(given: argparse.Namespace) -> None:
 def mismatch(given: argparse.Namespace) -> None:
     """Register frames where they do not belong."""
     for matcher in given.matchers:
-        registrar = Registrar(MATCHERS[matcher])
+        registrar = Registrar(replace(MATCHERS[matcher], cached=32))  # all pieces
         rows = Rows(given.out / f"mismatch_{matcher}.csv")
         pieces = list(wrong_patches(given.data))
         for number, pair in enumerate(pairs(given.data, "coeffic")):
@@ -179,8 +183,11 @@ def one(registrar: Registrar, pair: Pair, patch: Patch, rows: Rows, pixels: np.n
     found = registrar.register(pixels, patch, prior=PRIOR)
     seconds = time.process_time() - start
     view = View(pixels, (pixels.shape[1], pixels.shape[0]), pair.name, "", "JPEG", ViewKind.DRONE)
-    match = Verifier().verify(view, patch, found)
+    match = VERIFIER.verify(view, patch, found)
     verdict = {"probability": match.probability, "accepted": int(match.accepted)}
+    measures = VERIFIER.measures(view, patch, found)
+    if measures is not None:
+        verdict |= {f"m_{name}": value for name, value in measures.values().items()}
     if match.pose is not None:
         verdict |= dict(zip(("ee_m2", "en_m2", "nn_m2"), match.pose.covariance_m2, strict=True))
     rows.add(row_of(pair, patch, found, seconds) | verdict, (*VERDICT, *STATISTICS))

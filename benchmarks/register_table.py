@@ -11,6 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from crossview_data import panels
+from whence.crossview.verify import Config
+from whence.crossview.verify.claims import taken_by_look_alikes
+from whence.crossview.verify.table import family_of, shipped_table
+from whence.crossview.verify.verifier import logistic
 
 Row = dict[str, str]
 STEPS_M = (25.0, 50.0, 100.0)
@@ -135,4 +139,17 @@ def _range(values: np.ndarray) -> str:
 
 def _read(path: Path) -> list[Row]:
     with path.open(newline="") as file:
-        return list(csv.DictReader(file))
+        return [_judged(row) for row in csv.DictReader(file)]
+
+
+def _judged(row: Row) -> Row:
+    """A row with the probability that the shipped table gives to its measures, whichever table there was then."""
+    measures = {name.removeprefix("m_"): float(text) for name, text in row.items() if name.startswith("m_") and text}
+    if not measures:
+        return row
+    table = shipped_table()
+    said = {name: float(row[name]) for name in ("lead", "screening", "dense_z") if row.get(name)}
+    curves = table.curves.get(family_of(row["matcher"], said), table.curves["points"])
+    odds = sum(curve(measures[curve.measure]) for curve in curves)
+    probability = logistic(odds + taken_by_look_alikes(odds, Config.lookalike_share))
+    return row | {"probability": str(probability), "accepted": str(int(probability >= table.threshold))}
