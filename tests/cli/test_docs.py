@@ -104,9 +104,12 @@ def _part(heading):
 
 
 def test_every_recipe_is_documented():
-    page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
+    pages = "".join(
+        (ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("training.md", "crossview-training.md")
+    )
     for recipe in (ROOT / "recipes").glob("*.toml"):
-        assert f"| `{recipe.stem}` |" in page, f"docs/training.md does not speak of {recipe.stem}"
+        told = f"| `{recipe.stem}` |" in pages or f"| `{recipe.name}` |" in pages
+        assert told, f"neither page on training speaks of {recipe.stem}"
 
 
 def _training_commands():
@@ -123,6 +126,9 @@ def test_commands_that_train_name_recipes_and_settings_that_are_there(line, monk
     from whence.core.config import build
     from whence.encode.image import image_encoders
     from whence.encode.location import location_encoders
+    from whence.train.crossview.data import crossview_data
+    from whence.train.crossview.model import build_net
+    from whence.train.crossview.recipe import is_crossview, load_crossview_recipe
     from whence.train.data import data_kinds
     from whence.train.heads import MlpHead
     from whence.train.recipe import load_recipe
@@ -131,6 +137,11 @@ def test_commands_that_train_name_recipes_and_settings_that_are_there(line, monk
     words = shlex.split(line, comments=True)
     given = program.commands["train"].make_context("train", words[2:])
     changes = dict(text.split("=", 1) for text in given.params["changes"])
+    if is_crossview(ROOT / words[2]):
+        crossview = load_crossview_recipe(ROOT / words[2], changes)
+        build(crossview_data().load(crossview.data.name).CONFIG, crossview.data.settings, owner=crossview.data.name)
+        build_net(crossview)
+        return
     if is_scenery(ROOT / words[2]):
         scenery = load_scenery_recipe(ROOT / words[2], changes)
         settings_of_image = {key: value for key, value in scenery.image.settings.items() if key != "labels"}
