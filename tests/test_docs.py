@@ -8,7 +8,9 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from made_ground import ground, view_of, write_ground
 from whence.evidence.run import sources
 from whence.pipeline import Options
 
@@ -27,6 +29,10 @@ def workplace(tmp_path_factory) -> Path:
     sign = (pictures / "pizzeria_chile.jpg").read_bytes()
     for name in ("photo.jpg", "a.jpg", "b.jpg", "holiday.jpg"):
         (folder / name).write_bytes(sign)
+    write_ground(folder).rename(folder / "town.png")
+    (folder / "ground0.georef.json").rename(folder / "town.georef.json")
+    seen = view_of(ground(0), 300.0, 340.0, turn_deg=65.0)
+    Image.fromarray(seen.pixels).save(folder / "drone.png")
     return folder
 
 
