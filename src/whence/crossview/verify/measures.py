@@ -105,6 +105,9 @@ def measure(
     if not math.isfinite(chance):
         chance = chance_inliers(len(pairs), registration.model, reach, reference_size_px)
     excess = registration.statistics.get("excess", (inliers - chance) / math.sqrt(chance + 1.0))
+    # The registrar knows which pixels hold data; without it the whole frame of the reference counts.
+    geometric = float(hull_area(visible) / (w * h)) if len(visible) >= 3 else 0.0
+    overlap = min(geometric, registration.statistics.get("overlap", geometric))
     return Measures(
         len(pairs),
         inliers,
@@ -118,7 +121,7 @@ def measure(
         float(np.sqrt(singular[0] * singular[1])),
         flipped,
         float(singular[1] * min(w, h)),
-        float(hull_area(visible) / (w * h)) if len(visible) >= 3 else 0.0,
+        overlap,
         edges,
         float(registration.statistics.get("screening", math.nan)),
         float(registration.statistics.get("lead", math.nan)),
