@@ -21,7 +21,7 @@ from whence.crossview.register.config import PosePrior, RegisterConfig
 from whence.crossview.register.correlate import Correlator
 from whence.crossview.register.registrar import Registrar
 from whence.crossview.types import Match
-from whence.crossview.verify import MatchPriors, Verifier
+from whence.crossview.verify import MatchPriors, Verifier, unbounded_log_odds
 from whence.crossview.verify.verifier import Config as VerifyConfig
 from whence.earth.coordinates import distance_km
 from whence.earth.tiles.types import Patch
@@ -179,15 +179,14 @@ class Matcher:
     def scorer(self, match: Match) -> Callable[[UInt8[np.ndarray, "height width 3"]], float]:
         """What gives the log-odds of a match for other pixels of its query, matched and verified anew.
 
-        The claim of look-alikes is left out: it bounds what likeness may say, and would hide what pixels add.
+        Look-alikes are left out: they bound what likeness may say, and would hide what pixels add.
         """
         verifier = Verifier(self.options.verify)
 
         def score(pixels: UInt8[np.ndarray, "height width 3"]) -> float:
             registration = self.registrar.register(pixels, match.reference, prior=_prior_of(match))
             found = verifier.verify(replace(match.query, pixels=pixels), match.reference, registration)
-            claims = (claim.log_odds for claim in found.claims if claim.kind != "look-alikes")
-            return found.prior_log_odds + math.fsum(claims)
+            return unbounded_log_odds(found)
 
         return score
 

@@ -6,7 +6,7 @@
 from whence.crossview.verify.edges import EdgeAgreement, edge_agreement
 from whence.crossview.verify.priors import MatchPriors
 from whence.crossview.verify.table import VerifierTable, shipped_table
-from whence.crossview.verify.verifier import Config, Verifier
+from whence.crossview.verify.verifier import Config, Verifier, unbounded_log_odds
 
 __all__ = [
     "Config",
@@ -16,4 +16,5 @@ __all__ = [
     "VerifierTable",
     "edge_agreement",
     "shipped_table",
+    "unbounded_log_odds",
 ]

@@ -53,6 +53,9 @@ WIDEST_SCALE = 40.0
 MOST_STRETCH = 4.0
 """No camera that looks down stretches the ground by more than this along one of its axes."""
 
+LOOK_ALIKES = "look-alikes"
+"""Kind of the claim that bounds what likeness may say."""
+
 LEAST_TAKEN = 0.01
 """Nats from which on it is said what look-alikes take away."""
 
@@ -73,7 +76,7 @@ CHECKS = {
     "edges": "Correlation of edge directions in place, against the same pictures shifted.",
     "heading": "Bearing of the query's upward direction by the transform.",
     "position": "Distance of the query's middle, by the transform, from where it was believed to be.",
-    "look-alikes": "An assumed share of other places that show the same as the query, of which no check could tell it.",
+    LOOK_ALIKES: "An assumed share of other places that show the same as the query, of which no check could tell it.",
 }
 """How each claim was tested."""
 
@@ -182,7 +185,7 @@ def claims_of_look_alikes(gained: float, share: float) -> list[MatchClaim]:
     if taken > -LEAST_TAKEN:
         return []
     said: dict[str, float | str] = {"one_in": float(round(1.0 / share))}
-    return [MatchClaim("look-alikes", "unclear", said, taken, (), CHECKS["look-alikes"])]
+    return [MatchClaim(LOOK_ALIKES, "unclear", said, taken, (), CHECKS[LOOK_ALIKES])]
 
 
 def taken_by_look_alikes(gained: float, share: float) -> float:

@@ -12,6 +12,7 @@ from whence.crossview.pose import pose_of
 from whence.crossview.register.picture import Picture
 from whence.crossview.types import Match, MatchClaim, Pose, Registration
 from whence.crossview.verify.claims import (
+    LOOK_ALIKES,
     Doubt,
     claims_of_geometry,
     claims_of_look_alikes,
@@ -166,3 +167,8 @@ def logistic(log_odds: float) -> float:
         return 1.0 / (1.0 + math.exp(-log_odds))
     small = math.exp(log_odds)
     return small / (1.0 + small)
+
+
+def unbounded_log_odds(match: Match) -> float:
+    """Log-odds of a match before look-alikes bound them: what masking tests compare, as no pixel's share is hidden."""
+    return match.prior_log_odds + math.fsum(claim.log_odds for claim in match.claims if claim.kind != LOOK_ALIKES)

@@ -16,7 +16,7 @@ from whence.crossview.register.config import PosePrior, RegisterConfig
 from whence.crossview.register.registrar import Registrar
 from whence.crossview.types import Match
 from whence.crossview.verify.verifier import Config as VerifyConfig
-from whence.crossview.verify.verifier import Verifier
+from whence.crossview.verify.verifier import Verifier, unbounded_log_odds
 from whence.earth.tiles.georeference import GeoReference
 from whence.earth.tiles.types import Patch, Provenance
 from whence.evaluate.xbench.files import Benchmark
@@ -108,7 +108,7 @@ class Answerer:
         def score(pixels: np.ndarray) -> float:
             view = View(pixels, match.query.size_px, match.query.name, "", match.query.format, match.query.kind)
             found = self.match(view, match.reference, gsd_m_per_px)
-            return max(_LOWEST, math.fsum([found.prior_log_odds, *(claim.log_odds for claim in found.claims)]))
+            return max(_LOWEST, unbounded_log_odds(found))
 
         return score
 
