@@ -55,7 +55,6 @@ VALUES = {
         }
     ],
     "nothing in place": [{"tests": 8, "best_overlap_share": 0.29, "chance_share": 0.31, "best_z": 0.62}],
-    "arrangement": [{"points": 40, "kept_share": 0.98, "chance_share": 0.501, "most_by_chance_share": 0.56}],
     "unmatched part": [{"fitting": 1, "pairs": 44, "elsewhere_share": 0.61}],
     "concepts": [
         {

@@ -33,7 +33,7 @@ from whence.evaluate.xbench.geometry import (
 from whence.evaluate.xbench.types import Answer, Item, StatedClaim
 
 SAME_GROUND = frozenset(
-    {"transform", "point matches", "edges", "mirror", "ground cover", "lines", "nothing in place", "arrangement",
+    {"transform", "point matches", "edges", "mirror", "ground cover", "lines", "nothing in place",
      "concepts"}
 )  # fmt: skip
 """Kinds whose verdict says that both pictures show the same ground in the same place, or that they do not."""

@@ -1,104 +1,30 @@
-"""Claims of layout: how the strongest pairs of points are arranged, and where they do not fit."""
+"""Claims of layout: where the pairs of points do not fit."""
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from jaxtyping import Bool, Float
 
-from whence.crossview.types import Correspondences, Match, MatchClaim
+from whence.crossview.types import Match, MatchClaim
 from whence.explain.match.frame import corners, is_possible_view, project
 from whence.explain.match.outlines import region
 
-ARRANGEMENT, UNMATCHED = "arrangement", "unmatched part"
-"""Kinds of the claims made here."""
+UNMATCHED = "unmatched part"
+"""Kind of the claim made here."""
 
-_STRONGEST, _FEWEST = 40, 10
-_TRIANGLES, _SHUFFLES, _SEED = 1500, 99, 20
-_KEPT = 0.7
-_FREE = 0.1
 _CELLS = 4
 _LEAST_IN_CELL = 12
 _UNLIKELY = 1e-5
 
 
 def layout(match: Match) -> tuple[MatchClaim, ...]:
-    """Say how the points of a match lie, and which part of the query fits worst."""
-    free = _is_free(match)
-    return (*(_arrangement(match.registration.correspondences) if free else ()), *_unmatched(match))
+    """Say which part of the query fits worst, if one does.
 
-
-def _is_free(match: Match) -> bool:
-    """Tell whether pairs were sought in the whole reference, rather than near where a transform put them.
-
-    Pairs of a guided round are arranged alike by how they were found: that says nothing.
+    How the points of a match are arranged says nothing: the matcher seeks pairs near where a transform puts them, and
+    these keep their arrangement whether the transform is true or not.
     """
-    pairs, transform = match.registration.correspondences, match.registration.transform
-    others = ~pairs.inlier
-    height, width = match.query.pixels.shape[:2]
-    if transform is None or int(others.sum()) < _FEWEST or not is_possible_view(transform, width, height):
-        return False
-    away = project(transform, pairs.query_px[others]) - pairs.reference_px[others]
-    return float(np.nanmedian(np.hypot(away[:, 0], away[:, 1]))) > _FREE * max(match.reference.pixels.shape[:2])
-
-
-def _strongest(pairs: Correspondences) -> tuple[Float[np.ndarray, "n 2"], Float[np.ndarray, "n 2"]]:
-    """The strongest pairs, no two within a pixel of one another, as doubled keypoints would count twice."""
-    order = np.argsort(-pairs.score, kind="stable")
-    chosen: list[int] = []
-    for i in order.tolist():
-        apart = [
-            min(
-                float(np.hypot(*(pairs.query_px[i] - pairs.query_px[j]))),
-                float(np.hypot(*(pairs.reference_px[i] - pairs.reference_px[j]))),
-            )
-            for j in chosen
-        ]
-        if min(apart, default=math.inf) > 1.0:
-            chosen.append(i)
-        if len(chosen) == _STRONGEST:
-            break
-    return pairs.query_px[chosen], pairs.reference_px[chosen]
-
-
-def _turns(points: Float[np.ndarray, "n 2"], triangles: np.ndarray) -> Bool[np.ndarray, " t"]:
-    """Whether each triangle runs clockwise."""
-    a, b, c = (points[triangles[:, i]] for i in range(3))
-    return np.asarray((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0] > 0.0)
-
-
-def _arrangement(pairs: Correspondences) -> tuple[MatchClaim, ...]:
-    query, reference = _strongest(pairs)
-    count = len(query)
-    if count < _FEWEST:
-        return ()
-    generator = np.random.default_rng(_SEED)
-    triangles = np.array([generator.choice(count, 3, replace=False) for _ in range(_TRIANGLES)])
-    turns = _turns(query, triangles)
-    kept = float((turns == _turns(reference, triangles)).mean())
-    shuffled = [
-        float((turns == _turns(reference[generator.permutation(count)], triangles)).mean()) for _ in range(_SHUFFLES)
-    ]
-    verdict = "agrees" if kept >= _KEPT and kept > max(shuffled) else "unclear"
-    values: dict[str, float | str] = {
-        "points": count,
-        "kept_share": kept,
-        "chance_share": float(np.mean(shuffled)),
-        "most_by_chance_share": max(shuffled),
-    }
-    regions = (region("query", _hull(query)), region("reference", _hull(reference)))
-    check = (
-        f"{_TRIANGLES:,} triangles of the strongest pairs, before any transform: do they run the same way round in "
-        f"both pictures? The same with the pairs shuffled {_SHUFFLES} times."
-    )
-    return (MatchClaim(ARRANGEMENT, verdict, values, 0.0, regions if verdict == "agrees" else (), check),)
-
-
-def _hull(points: Float[np.ndarray, "n 2"]) -> Float[np.ndarray, "m 2"]:
-    import cv2
-
-    return cv2.convexHull(points.astype(np.float32)).reshape(-1, 2).astype(np.float64)
+    return _unmatched(match)
 
 
 def _unmatched(match: Match) -> tuple[MatchClaim, ...]:
