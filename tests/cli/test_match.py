@@ -6,8 +6,9 @@ from pathlib import Path
 import cv2
 import pytest
 
+from lmm_server import completion, served
 from made_ground import LAT, LON, ground, view_of, write_ground
-from program import run
+from program import environment, run
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +100,26 @@ def test_locate_refines_inside_what_else_is_known(folder: Path) -> None:
 def test_refine_and_tiles_go_together(folder: Path) -> None:
     ended = run("locate", folder / "views/here.png", "--refine")
     assert (ended.returncode, "go together" in ended.stderr) == (2, True)
+
+
+def test_a_model_tells_the_reports_and_is_checked(folder: Path, tmp_path: Path) -> None:
+    answer = completion("The points fit [c1]. The moon is made of 17 cheeses.")
+    with served(answer) as (url, asked):
+        env = environment(WHENCE_LMM_URL=url, WHENCE_LMM_MODEL="test-model")
+        ended = run(
+            "match", folder / "views/here.png", "--tiles", folder / "ground0.png", "--kind", "drone", "--gsd", "0.5",
+            "--report", tmp_path / "told.html", "--narrate", "en", env=env,
+        )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert len(asked) == 1
+    page = (tmp_path / "told.html").read_text()
+    assert "17 cheeses" in page
+    assert "test-model" in page
+
+
+def test_without_an_endpoint_nothing_is_sent(folder: Path, tmp_path: Path) -> None:
+    ended = run(
+        "match", folder / "views/here.png", "--tiles", folder / "ground0.png", "--report", tmp_path / "a.html",
+        "--narrate", "en",
+    )  # fmt: skip
+    assert (ended.returncode, "WHENCE_LMM_URL" in ended.stderr) == (2, True)

@@ -16,6 +16,7 @@ from whence.cli.progress import ProgressBar
 if TYPE_CHECKING:
     from whence.crossview.match import Matcher
     from whence.crossview.types import Match
+    from whence.explain.match.lmm import Narration
     from whence.explain.match.types import MatchExplanation
     from whence.samples.view import View, ViewKind
 
@@ -73,6 +74,12 @@ def matching_options(command: F) -> F:
     metavar="FILE|DIR",
     help="Write a page that shows and explains each match; DIR for several pictures.",
 )
+@click.option(
+    "--narrate",
+    metavar="CODE",
+    help="Let a language model tell each report in this language, en or zh: that of $WHENCE_LMM_URL and "
+    "$WHENCE_LMM_MODEL, which both pictures are sent to. Sentences that the claims do not bear out are marked.",
+)
 @click.option("--mask-test", is_flag=True, help="Measure in the reports whether the explanations hold, by masking.")
 def match(queries: tuple[str, ...], **given: Any) -> int:
     """Lay drone frames, aerial pictures and maps onto reference pictures: to the metre, or "no match".
@@ -89,7 +96,7 @@ def match(queries: tuple[str, ...], **given: Any) -> int:
     report: Path | None = given["report"]
     if report is not None and report.suffix == ".html" and len(paths) > 1:
         raise click.UsageError(f"--report {report} is one file, but there are {len(paths)} pictures. Give a folder.")
-    near, kind = near_of(given["near"]), kind_of(given["kind"])
+    near, kind, narrated = near_of(given["near"]), kind_of(given["kind"]), _narrator(given["narrate"], report)
     matcher = open_matcher(given["tiles"], given["settings"])
     with Lines(given["json_to"], given["overwrite"]) as lines, ProgressBar(len(paths), doing="matching") as bar:
         run = _Run(matcher, near, {**given, "kind": kind}, lines, bar)
@@ -97,7 +104,7 @@ def match(queries: tuple[str, ...], **given: Any) -> int:
             for path in paths:
                 run.one(path)
         else:
-            _write_reports(report, run, paths, masks=given["mask_test"])
+            _write_reports(report, run, paths, masks=given["mask_test"], narrated=narrated)
     if run.failed == len(paths):
         return Exit.NONE_ANSWERED
     return Exit.SOME_FAILED if run.failed else Exit.DONE
@@ -186,7 +193,40 @@ class Lines:
             bar.write(text)
 
 
-def _write_reports(report: Path, run: _Run, paths: Sequence[Path], *, masks: bool) -> None:
+def _narrator(language: str | None, report: Path | None) -> Callable[[MatchExplanation], Narration | None]:
+    """What has each match told by a language model, if one is asked for; a model that fails costs no report."""
+    if language is None:
+        return lambda _: None
+    from whence.core.errors import EndpointError, OptionError
+    from whence.explain.match.lmm import MODEL_VARIABLE, URL_VARIABLE, endpoint_from_environment, narrate
+    from whence.explain.match.words import catalogue
+
+    catalogue(language)
+    endpoint = endpoint_from_environment()
+    if report is None or endpoint is None:
+        raise OptionError(
+            f"--narrate goes with --report, and with ${URL_VARIABLE} and ${MODEL_VARIABLE} in the environment: the "
+            "address of a service that speaks the OpenAI protocol, and its model."
+        )
+
+    def told(explanation: MatchExplanation) -> Narration | None:
+        try:
+            return narrate(explanation, endpoint, language)
+        except EndpointError as error:
+            click.echo(f"whence: {explanation.match.query.name} is not narrated: {error}", err=True)
+            return None
+
+    return told
+
+
+def _write_reports(
+    report: Path,
+    run: _Run,
+    paths: Sequence[Path],
+    *,
+    masks: bool,
+    narrated: Callable[[MatchExplanation], Narration | None],
+) -> None:
     from whence.explain.match.page import write_match_report, write_match_reports
 
     def explanations() -> Iterator[MatchExplanation]:
@@ -196,10 +236,10 @@ def _write_reports(report: Path, run: _Run, paths: Sequence[Path], *, masks: boo
 
     if report.suffix == ".html":
         for explanation in explanations():
-            write_match_report(report, explanation)
+            write_match_report(report, explanation, narrated(explanation))
             break
     else:
-        write_match_reports(report, explanations())
+        write_match_reports(report, explanations(), narrated)
 
 
 def _explained(matcher: Matcher, item: Match, *, masks: bool) -> MatchExplanation:

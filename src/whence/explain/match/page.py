@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
@@ -123,12 +123,17 @@ def match_row(match: Match, report: str, rank: int = 1) -> MatchRow:
     )
 
 
-def write_match_reports(folder: Path | str, explanations: Iterable[MatchExplanation]) -> Path:
+def write_match_reports(
+    folder: Path | str,
+    explanations: Iterable[MatchExplanation],
+    narrated: Callable[[MatchExplanation], Narration | None] = lambda _: None,
+) -> Path:
     """Write a report for each match and an index with links to them.
 
     Args:
         folder: made if it is missing.
         explanations: of all queries and candidates; those of one query by rank, one after another.
+        narrated: gives what a model wrote about a match, if one is asked.
 
     Returns:
         The index.
@@ -141,7 +146,7 @@ def write_match_reports(folder: Path | str, explanations: Iterable[MatchExplanat
         query = (explanation.match.query.sha256, explanation.match.query.name)
         ranks[query] = ranks.get(query, 0) + 1
         name = f"match-{number:04d}.html"
-        write_match_report(folder / name, explanation)
+        write_match_report(folder / name, explanation, narrated(explanation))
         rows.append(match_row(explanation.match, name, ranks[query]))
     return write_match_index(folder, rows)
 
