@@ -14,7 +14,12 @@ from importlib import metadata
 
 from whence import __version__
 
-_MODULES = {"pillow": "PIL", "pillow-heif": "pillow_heif", "faiss-cpu": "faiss"}
+_MODULES = {
+    "pillow": "PIL",
+    "pillow-heif": "pillow_heif",
+    "opencv-python-headless": "cv2",
+    "faiss-cpu": "faiss",
+}
 _OPTIONAL_EXTRAS = ("scale", "web", "train", "scenery")
 _SCRIPT_PACKS = {
     "Cyrillic": "cyrl",
