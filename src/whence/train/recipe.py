@@ -25,7 +25,7 @@ encoder = "spherical_harmonics_siren"
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -268,6 +268,40 @@ def parse_recipe(
         augment=build(Augment, _section(table, "augment", source), owner="augment"),
         optimiser=build(Optimiser, _section(table, "optimiser", source), owner="optimiser"),
     )
+
+
+def says_kind(path: Path | str, kind: str) -> bool:
+    """Whether a recipe says that it is of a kind; what cannot be read says nothing."""
+    try:
+        return bool(read_table(path).get("kind") == kind)
+    except OptionError:
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What every recipe says of itself."""
+
+    name: str
+    summary: str
+    seed: int
+
+
+def read_head(table: Mapping[str, Any], keys: Sequence[str], kind: str, source: str) -> Head:
+    """Check the keys at the top of a recipe of some kind, and read what it says of itself.
+
+    Raises:
+        OptionError: an unknown key (the nearest is named), another schema or kind, no name, a seed that is none.
+    """
+    for key in table:
+        if key not in keys:
+            raise unknown_name(f"key of {source}", key, keys)
+    if (table.get("schema"), table.get("kind")) != (RECIPE_SCHEMA, kind):
+        raise OptionError(f'{source} must say schema = {RECIPE_SCHEMA} and kind = "{kind}".')
+    name = table.get("name")
+    if not isinstance(name, str) or not name:
+        raise OptionError(f"{source}: a name is missing.")
+    return Head(name, str(table.get("summary", "")), whole(table.get("seed", 0), source))
 
 
 def whole(value: object, source: str) -> int:

@@ -35,8 +35,9 @@ from whence.train.recipe import (
     Optimiser,
     changed_table,
     component_of,
+    read_head,
     read_table,
-    whole,
+    says_kind,
 )
 
 KIND = "crossview"
@@ -206,10 +207,7 @@ _KEYS = ("schema", "kind", "name", "summary", "seed", "data", "tower", *_PHASES,
 
 def is_crossview(path: Path | str) -> bool:
     """Whether a recipe says that it is of this kind; what cannot be read says nothing."""
-    try:
-        return bool(read_table(path).get("kind") == KIND)
-    except OptionError:
-        return False
+    return says_kind(path, KIND)
 
 
 def load_crossview_recipe(path: Path | str, changes: Mapping[str, str] = MappingProxyType({})) -> CrossViewRecipe:
@@ -231,24 +229,17 @@ def parse_crossview_recipe(table: Mapping[str, Any], source: str = "the recipe")
     Raises:
         OptionError: see `load_crossview_recipe`.
     """
-    for key in table:
-        if key not in _KEYS:
-            raise unknown_name(f"key of {source}", key, _KEYS)
-    if (table.get("schema"), table.get("kind")) != (RECIPE_SCHEMA, KIND):
-        raise OptionError(f'{source} must say schema = {RECIPE_SCHEMA} and kind = "{KIND}".')
-    name = table.get("name")
-    if not isinstance(name, str) or not name:
-        raise OptionError(f"{source}: a name is missing.")
+    head = read_head(table, _KEYS, KIND, source)
     phases = tuple(build(Phase, table[key], owner=key) for key in _PHASES if key in table)
     if not phases:
         raise OptionError(f"{source} needs a section [phase_1] with the variants that are aligned with satellite.")
     parts: dict[str, Any] = {key: build(kind, table.get(key, {}), owner=key) for key, kind in SECTIONS.items()}
     return CrossViewRecipe(
-        name=name,
-        summary=str(table.get("summary", "")),
+        name=head.name,
+        summary=head.summary,
         data=component_of(table, "data", "kind", source),
         tower=component_of(table, "tower", "encoder", source),
         phases=phases,
-        seed=whole(table.get("seed", 0), source),
+        seed=head.seed,
         **parts,
     )

@@ -23,8 +23,16 @@ from types import MappingProxyType
 from typing import Any
 
 from whence.core.config import build
-from whence.core.errors import OptionError, unknown_name
-from whence.train.recipe import RECIPE_SCHEMA, Component, changed_table, read_table, whole
+from whence.core.errors import OptionError
+from whence.train.recipe import (
+    RECIPE_SCHEMA,
+    Component,
+    changed_table,
+    component_of,
+    read_head,
+    read_table,
+    says_kind,
+)
 
 KIND = "scenery"
 
@@ -195,10 +203,7 @@ SECTIONS = {"data": Data, "views": Views, "concepts": Concepts, "fit": Fit, "fin
 
 def is_scenery(path: Path | str) -> bool:
     """Whether a recipe says that it is of this kind; what cannot be read says nothing."""
-    try:
-        return bool(read_table(path).get("kind") == KIND)
-    except OptionError:
-        return False
+    return says_kind(path, KIND)
 
 
 def load_scenery_recipe(path: Path | str, changes: Mapping[str, str] = MappingProxyType({})) -> SceneryRecipe:
@@ -220,21 +225,12 @@ def parse_scenery_recipe(table: Mapping[str, Any], source: str = "the recipe") -
     Raises:
         OptionError: see `load_scenery_recipe`.
     """
-    for key in table:
-        if key not in _KEYS:
-            raise unknown_name(f"key of {source}", key, _KEYS)
-    if (table.get("schema"), table.get("kind")) != (RECIPE_SCHEMA, KIND):
-        raise OptionError(f'{source} must say schema = {RECIPE_SCHEMA} and kind = "{KIND}".')
-    image = dict(table.get("image", {}))
-    encoder = image.pop("encoder", None)
-    name = table.get("name")
-    if not isinstance(encoder, str) or not isinstance(name, str) or not name:
-        raise OptionError(f'{source} needs a name, and encoder = "…" in section [image].')
+    head = read_head(table, _KEYS, KIND, source)
     parts: dict[str, Any] = {key: build(kind, table.get(key, {}), owner=key) for key, kind in SECTIONS.items()}
     return SceneryRecipe(
-        name=name,
-        summary=str(table.get("summary", "")),
-        image=Component(encoder, MappingProxyType(image)),
-        seed=whole(table.get("seed", 0), source),
+        name=head.name,
+        summary=head.summary,
+        image=component_of(table, "image", "encoder", source),
+        seed=head.seed,
         **parts,
     )
