@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from string import Template
 
 from whence.estimate import wording
 from whence.evaluate.leaderboard import RANKED_BY, Entry, Leaderboard, ranked, remarks, table_of
 from whence.evaluate.report.assets import asset, scripts, styles
-from whence.explain.report.page import policy, unbroken
+from whence.explain.report.page import policy, template, unbroken
 
 
 def render_leaderboard(board: Leaderboard, by: str = RANKED_BY) -> str:
@@ -27,7 +26,7 @@ def render_leaderboard(board: Leaderboard, by: str = RANKED_BY) -> str:
     listed = "".join(
         "<tr>" + "".join(_cell(i, wording.one_line(cell, 120)) for i, cell in enumerate(row)) + "</tr>" for row in rows
     )
-    return Template(asset("leaderboard.html")).substitute(
+    return template(asset("leaderboard.html")).substitute(
         policy=escape(policy(style, script), quote=True),
         styles=style,
         script=script,

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
-from string import Template
 from types import MappingProxyType
 
 from whence.estimate import wording
@@ -27,7 +26,7 @@ from whence.evaluate.report.sections import (
     sources_section,
 )
 from whence.evaluate.table import remarks, to_json
-from whence.explain.report.page import embedded_json, policy, unbroken
+from whence.explain.report.page import embedded_json, policy, template, unbroken
 
 _NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
@@ -73,7 +72,7 @@ def render_report(found: Evaluation, run: Run, records: Iterable[Record], conten
         list_section(pictures),
         methods_section(found, run, remarks(found), shown.facts),
     )
-    return Template(asset("evaluation.html")).substitute(
+    return template(asset("evaluation.html")).substitute(
         policy=escape(policy(style, script), quote=True),
         styles=style,
         script=script,

@@ -9,7 +9,6 @@ from functools import lru_cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from string import Template
 from urllib.parse import quote
 
 from whence.crossview.types import Match
@@ -24,7 +23,7 @@ from whence.explain.match.render import to_dict
 from whence.explain.match.sections import claims_section, provenance_section, tests_section, words_section
 from whence.explain.match.types import MatchExplanation
 from whence.explain.report.page import asset as report_asset
-from whence.explain.report.page import embedded_json, policy, unbroken
+from whence.explain.report.page import embedded_json, policy, template, unbroken
 
 
 @lru_cache(maxsize=8)
@@ -42,7 +41,7 @@ def render_match_report(explanation: MatchExplanation, narration: Narration | No
     match = explanation.match
     styles = report_asset("report.css") + MAP_CSS + _asset("match.css")
     script = report_asset("common.js") + _asset("match.js")
-    return Template(_asset("match.html")).substitute(
+    return template(_asset("match.html")).substitute(
         policy=escape(policy(styles, script), quote=True),
         styles=styles,
         script=script,
@@ -165,7 +164,7 @@ def write_match_index(folder: Path | str, rows: Iterable[MatchRow]) -> Path:
     accepted = sum(row.accepted for row in listed)
     styles = report_asset("report.css") + _asset("match.css")
     script = report_asset("common.js") + report_asset("index.js")
-    page = Template(_asset("match_index.html")).substitute(
+    page = template(_asset("match_index.html")).substitute(
         policy=escape(policy(styles, script), quote=True),
         styles=styles,
         script=script,

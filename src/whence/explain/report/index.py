@@ -6,12 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import Any
 from urllib.parse import quote
 
 from whence.estimate import wording
-from whence.explain.report.page import asset, policy
+from whence.explain.report.page import asset, policy, template
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def write_index(rows: Iterable[IndexRow], folder: Path | str) -> Path:
     abstained = sum(row.abstained for row in listed)
     failed = sum(row.failure is not None for row in listed)
     styles, script = asset("report.css"), asset("common.js") + asset("index.js")
-    page = Template(asset("index.html")).substitute(
+    page = template(asset("index.html")).substitute(
         policy=escape(policy(styles, script), quote=True),
         styles=styles,
         script=script,

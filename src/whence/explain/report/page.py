@@ -40,6 +40,11 @@ def asset(name: str) -> str:
     return (files("whence.explain.report") / name).read_text(encoding="utf-8")
 
 
+def template(text: str) -> Template:
+    """A page as a template, with the head that all pages share in its place."""
+    return Template(text.replace("<!-- head -->\n", asset("head.html"), 1))
+
+
 def source_hash(text: str) -> str:
     """Hash of an inline style or script as a content security policy names it."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -85,7 +90,7 @@ def render_report(estimate: Estimate, picture: Query | View | None = None) -> st
     said = rationale(estimate)
     layout = BESIDE if views and is_close(estimate) else "below"
     at = wording.coordinates(estimate.point.lat_deg, estimate.point.lon_deg, estimate.error_km["p50"])
-    return Template(asset("report.html")).substitute(
+    return template(asset("report.html")).substitute(
         policy=escape(policy(styles, script), quote=True),
         styles=styles,
         script=script,

@@ -8,7 +8,6 @@ from functools import lru_cache
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from string import Template
 
 from whence.crossview.track.export import frame_record
 from whence.crossview.track.follow import TrackedFrame
@@ -16,7 +15,7 @@ from whence.crossview.track.types import TrackEstimate, TrackStatus
 from whence.earth.tiles.mosaic import Mosaic
 from whence.estimate import wording
 from whence.explain.report.page import asset as report_asset
-from whence.explain.report.page import embedded_json, policy, unbroken
+from whence.explain.report.page import embedded_json, policy, template, unbroken
 from whence.explain.track.drawing import ground_drawing, sigma_chart
 
 
@@ -37,7 +36,7 @@ def render_track_report(frames: Sequence[TrackedFrame], mosaic: Mosaic, title: s
     script = report_asset("common.js") + _asset("track.js")
     estimates = [done.estimate for done in frames if done.estimate is not None]
     drawn = ground_drawing(frames, mosaic)
-    return Template(_asset("track.html")).substitute(
+    return template(_asset("track.html")).substitute(
         policy=escape(policy(styles, script), quote=True),
         styles=styles,
         script=script,
