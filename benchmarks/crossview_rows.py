@@ -41,6 +41,7 @@ MATCHERS: dict[str, dict[str, Any]] = {
     "sift+dense": {"features": "sift", "dense": True},
     "xfeat": {"features": "xfeat"},
     "sift+xfeat": {"features": "sift,xfeat"},
+    "sift+xfeat+aliked": {"features": "sift,xfeat,aliked"},
     "sift+xfeat+dense": {"features": "sift,xfeat", "dense": True},
     "correlation": {},
 }

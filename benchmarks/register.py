@@ -46,6 +46,8 @@ MATCHERS = {
     "aliked": RegisterConfig(features="aliked"),
     "dense": RegisterConfig(features="sift", dense=True, ratio=0.01),
     "sift+xfeat": RegisterConfig(features="sift,xfeat"),
+    "sift+lighterglue": RegisterConfig(features="sift,xfeat", matching="lighterglue"),
+    "sift+xfeat+aliked": RegisterConfig(features="sift,xfeat,aliked"),
     "combined": RegisterConfig(features="sift,xfeat", dense=True),
 }
 VERIFIER = Verifier()
