@@ -109,6 +109,19 @@ def test_a_shift_moves_no_further_than_it_may() -> None:
     assert seen == {(down, right) for down in range(-2, 3) for right in range(-2, 3)}
 
 
+def test_a_batch_is_turned_alike_in_all_eight_ways() -> None:
+    feed = _feed(turn=True)
+    plain = _raw(Feed(_part(), _PREPROCESSING).batch(torch.arange(3)))
+    ways = [torch.rot90(x, turn, (2, 3)) for x in (plain, plain.flip(3)) for turn in range(4)]
+    seen = set()
+    for step in range(60):
+        found = _raw(feed.batch(torch.arange(3), generator_of(0, step, 2)))
+        same = [torch.allclose(found, way, atol=1e-2) for way in ways]
+        assert sum(same) == 1
+        seen.add(same.index(True))
+    assert seen == set(range(8))
+
+
 def test_features_are_never_changed() -> None:
     features = np.random.default_rng(0).normal(size=(6, 5))
     feed = Feed(Part(features, np.zeros(6), np.zeros(6)), None, Augment(noise=1.0, brightness=0.5))

@@ -40,6 +40,8 @@ class PixelFeed:
         """Preprocess ``n × h × w × 3`` pictures; augmented if a generator is given."""
         x = inputs.permute(0, 3, 1, 2).float()
         if self.augment is not None and generator is not None:
+            if self.augment.turn:
+                x = turned(x, int(torch.randint(0, 8, (1,), generator=generator)), (2, 3))
             x = _shifted(x, self.augment.shift_px, generator)
             x = _recoloured(x, self.augment, generator)
         x = (x - self._mean) * self._factor
@@ -82,6 +84,18 @@ class Feed:
         if inputs.dtype != torch.uint8 or self._pixels is None:
             return inputs.float()
         return self._pixels(inputs, generator)
+
+
+def turned(x: Tensor, way: int, sides: tuple[int, int]) -> Tensor:
+    """Pictures as one of the eight turns and mirrorings of a square has them.
+
+    Args:
+        x: any shape.
+        way: 0 to 7; 0 leaves them, from 4 on they are mirrored.
+        sides: the axes of height and width.
+    """
+    mirrored = x.flip(sides[1]) if way >= 4 else x
+    return torch.rot90(mirrored, way % 4, sides)
 
 
 def _shifted(x: Tensor, most: int, generator: torch.Generator) -> Tensor:

@@ -107,6 +107,8 @@ class Augment:
     "Largest shift up, down and sideways in pixels; edges are repeated."
     noise: float = 0.0
     "Deviation of noise added to every value, in units of the preprocessed picture."
+    turn: bool = False
+    "Turn and mirror each batch in one of eight ways, all its pictures alike: for square pictures from above."
 
 
 @dataclass(frozen=True)
