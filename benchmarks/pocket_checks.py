@@ -13,7 +13,6 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -77,15 +76,14 @@ def judged(strengths: np.ndarray, temperature: float, contrast: Any, where: np.n
     return np.asarray(mass @ np.eye(CONTINENTS)[where])
 
 
-def continents(prepared: Prepared, fit: Callable[..., Any], tested: tuple[str, ...] = ()) -> dict[str, Any]:
+def continents(prepared: Prepared, tested: tuple[str, ...] = ()) -> dict[str, Any]:
     """Bits and likeliest continents by what holds for all pictures, by the pictures, and by both.
 
     Args:
         prepared: recipe, photographs, concepts of places.
-        fit: makes a model.
         tested: groups that are held out one by one; all if empty. The others are learned from in every fold.
     """
-    from whence.train.scenery.fit import contrast_places, gained_bits, places_around
+    from whence.train.scenery.fit import contrast_places, fit, gained_bits, places_around
 
     recipe, every, vectors = prepared
     groups = sorted(tested or set(every.group))

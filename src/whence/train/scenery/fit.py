@@ -161,7 +161,7 @@ def fit(photographs: Photographs, vectors: PlaceVectors, settings: Fit, generato
     share = torch.from_numpy(equal_shares(photographs)).float()
     penalty = torch.full((x.shape[1], 1), settings.penalty)
     penalty[-1] = settings.general_penalty
-    found = _solved(x, around, contrast, share, penalty, settings.steps)
+    found = solve(x, around, contrast, share, penalty, settings.steps)
     return SceneryFit(mean, axes @ found[:-1] / length, found[-1])
 
 
@@ -171,9 +171,24 @@ def equal_shares(photographs: Photographs) -> Float[np.ndarray, " n"]:
     return np.asarray(1.0 / (count[group] * count.size))
 
 
-def _solved(
-    x: Tensor, around: Tensor, contrast: Places, share: Tensor, penalty: Tensor, steps: int
+def solve(
+    x: Float[Tensor, "n d"],
+    around: Float[Tensor, "n m k"],
+    contrast: Places,
+    share: Float[Tensor, " n"],
+    penalty: Float[Tensor, "d _"],
+    steps: int,
 ) -> Float[np.ndarray, "d k"]:
+    """Weights from inputs to strengths of concepts: the least penalised loss, by L-BFGS.
+
+    Args:
+        x: inputs of each picture.
+        around: vectors of places where it may have been taken.
+        contrast: places that the truth is contrasted with.
+        share: weight of each picture.
+        penalty: of the squared weights, one for each or one an input.
+        steps: at most.
+    """
     places = torch.from_numpy(contrast.vectors)
     log_share = torch.from_numpy(contrast.log_share).float()
     weights = torch.zeros(x.shape[1], places.shape[1], requires_grad=True)
