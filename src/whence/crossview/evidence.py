@@ -64,7 +64,7 @@ def match_evidence(
     config = config or Config()
     if not matches:
         return Evidence(SOURCE, elapsed_ms=elapsed_ms)
-    best = max(matches, key=lambda item: item.probability)
+    best = max(matches, key=lambda item: item.standing)
     claims = []
     field = _field(matches, config)
     where = best.reference.name or "the reference pictures"
@@ -86,7 +86,7 @@ def match_evidence(
             Claim(
                 "no match from above",
                 f"{len(matches)} place{'s' * (len(matches) != 1)} compared, the best with probability "
-                f"{best.probability:.1%}",
+                f"{max(item.same_place for item in matches):.1%}",
                 "the ground is somewhat less likely to lie there",
                 f"a true match shows nothing in {config.missed:.0%} of patches",
                 field,
@@ -99,7 +99,7 @@ def match_evidence(
 def _field(matches: Sequence[Match], config: Config) -> Field:
     """The product over patches; of those that share most of their ground the most probable match counts alone."""
     kept: list[Match] = []
-    for match in sorted(matches, key=lambda item: -item.probability):
+    for match in sorted(matches, key=lambda item: item.standing, reverse=True):
         if all(_apart(match, other) for other in kept):
             kept.append(match)
     return Field.sum([_one(match, config) for match in kept])
@@ -120,10 +120,11 @@ def _one(match: Match, config: Config) -> Field:
     lat, lon = reference.centre
     side_m = _side_m(reference)
     area_km2 = (reference.gsd_m_per_px * 1e-3) ** 2 * reference.width_px * reference.height_px
-    log_odds = min(_MOST_LOG_ODDS, math.fsum(claim.log_odds for claim in match.claims))
+    log_odds = -math.inf
     # The kernel over the patch weighs nothing beside a pose, but makes the cells there fine.
     centres, sigma_km, weights = [(lat, lon)], [side_m / 4e3], [1.0]
     if match.pose is not None and math.isfinite(match.pose.sigma_m):
+        log_odds = min(_MOST_LOG_ODDS, math.fsum(claim.log_odds for claim in match.claims))
         found_at, sigma, shares = _spread(match)
         centres, sigma_km, weights = [*centres, *found_at], [*sigma_km, *[sigma] * len(found_at)], [0.0, *shares]
     peaks = Field.from_points([c[0] for c in centres], [c[1] for c in centres], weights, sigma_km=sigma_km, floor=0.0)

@@ -174,7 +174,7 @@ class Matcher:
             tried.append(self._tried(query, patch, gsd, place, known, verifier, before_ms))
             if tried[-1].probability >= self.options.match.enough:
                 break
-        return tuple(sorted(tried, key=lambda item: -item.probability)[:k])
+        return tuple(sorted(tried, key=lambda item: item.standing, reverse=True)[:k])
 
     def scorer(self, match: Match) -> Callable[[UInt8[np.ndarray, "height width 3"]], float]:
         """What gives the log-odds of a match for other pixels of its query, matched and verified anew.
@@ -214,7 +214,7 @@ class Matcher:
         for heading in self._headings(place, known):
             prior = self._pose_prior(known, gsd, heading)
             match = self._verified(self.registrar, query, patch, prior, place, known, verifier, before_ms)
-            best = match if best is None or match.probability > best.probability else best
+            best = match if best is None or match.standing > best.standing else best
             if best.accepted:
                 return best
         assert best is not None
@@ -223,7 +223,7 @@ class Matcher:
             if heading is not None or query.kind is not ViewKind.DRONE:
                 prior = PosePrior(gsd, _CORRELATED_SCALE, heading or 0.0, _CORRELATED_DEG)
                 match = self._verified(self._correlator, query, patch, prior, place, known, verifier, before_ms)
-                best = match if match.probability > best.probability else best
+                best = match if match.standing > best.standing else best
         return best
 
     def _pose_prior(self, known: Known, gsd: float, heading: float | None) -> PosePrior:

@@ -129,7 +129,8 @@ class Match:
         reference: the patch, with the pixels that positions refer to.
         registration: the geometry.
         accepted: whether the probability reaches the threshold.
-        probability: that the match is true, calibrated; 0 without a transform.
+        probability: that the match is true, calibrated: that the query lies as the transform says; without a transform,
+            that it lies on the reference at all.
         threshold: that was applied.
         pose: where the query's middle lies; ``None`` without a transform.
         claims: what speaks for and against; their ``log_odds`` and ``prior_log_odds`` add up to those of the
@@ -137,6 +138,8 @@ class Match:
         prior_log_odds: before anything was compared.
         reasons: why it was accepted or not, in English sentences.
         timings_ms: by stage.
+        laid_wrong: how probable it is that the reference shows the query's ground if the transform is wrong; 0 without
+            a transform.
     """
 
     query: View
@@ -150,3 +153,14 @@ class Match:
     prior_log_odds: float = 0.0
     reasons: tuple[str, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    laid_wrong: float = 0.0
+
+    @property
+    def same_place(self) -> float:
+        """Probability that the reference shows the query's ground, rightly laid or not."""
+        return self.probability + (1.0 - self.probability) * self.laid_wrong
+
+    @property
+    def standing(self) -> tuple[bool, float]:
+        """What matches of one query are ordered by: those that were laid first, the more probable before others."""
+        return self.registration.transform is not None, self.probability

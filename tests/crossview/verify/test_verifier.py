@@ -11,9 +11,18 @@ from hypothesis import strategies as st
 from made_crossview_registrations import WHERE, ground, patch_of, registered, seen, turned, view_of
 from whence.core.errors import ArtifactError, OptionError
 from whence.crossview.types import Correspondences, Registration
-from whence.crossview.verify import Config, MatchPriors, Verifier, VerifierTable, shipped_table
+from whence.crossview.verify import (
+    Config,
+    MatchPriors,
+    Verifier,
+    VerifierTable,
+    shipped_outcomes,
+    shipped_table,
+    unbounded_log_odds,
+)
 from whence.crossview.verify.measures import chance_inliers, visible_part
 from whence.crossview.verify.table import Curve
+from whence.crossview.verify.verifier import LOST
 
 REFERENCE = ground()
 RIGHT = turned()
@@ -71,11 +80,43 @@ def test_claims_add_up_to_the_probability(inliers, outliers, noise, turn, prior,
 def test_without_a_transform():
     pairs = Correspondences(np.zeros((5, 2)), np.zeros((5, 2)), np.zeros(5), np.zeros(5, bool))
     match = verified(Registration(None, "similarity", pairs, "sift"))
-    assert match.probability == 0.0
+    nothing = shipped_outcomes().of("sift").nothing
+    assert match.probability == pytest.approx(1.0 / (1.0 + math.exp(-nothing)), abs=1e-12)
+    assert 0.1 < match.probability < 0.5
+    assert match.same_place == match.probability
     assert match.pose is None
     assert not match.accepted
-    assert [claim.kind for claim in match.claims] == ["transform"]
+    assert [(claim.kind, claim.verdict, claim.log_odds) for claim in match.claims] == [
+        ("transform", "contradicts", nothing)
+    ]
     assert match.reasons[1] == "No transform explains the 5 pairs of points."
+    assert unbounded_log_odds(match) == LOST
+
+
+@pytest.mark.parametrize("prior", [0.02, 0.5, 0.97])
+@pytest.mark.parametrize("matcher", ["sift", "sift+dense", "correlation"])
+def test_nothing_found_is_no_match_at_any_prior(prior, matcher):
+    empty = Correspondences(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), np.zeros(0, bool))
+    match = verified(Registration(None, "similarity", empty, matcher), config=Config(prior=prior))
+    assert not match.accepted
+    assert match.probability < prior
+    told = math.fsum([match.prior_log_odds, *(claim.log_odds for claim in match.claims)])
+    assert log_odds(match.probability) == pytest.approx(told)
+    assert match.reasons[0].startswith("No match:")
+    assert ("below the threshold" in match.reasons[0]) == (match.probability < match.threshold)
+
+
+def test_a_wrong_transform_does_not_rule_the_place_out():
+    wrong = verified(registered(turned(turn_deg=200.0, at=(120.0, 150.0)), inliers=7, outliers=160, noise=2.0))
+    share = wrong.laid_wrong
+    assert share == pytest.approx(1.0 / (1.0 + math.exp(-shipped_outcomes().of("sift").wrong)))
+    assert wrong.same_place == pytest.approx(wrong.probability + (1.0 - wrong.probability) * share)
+    right = verified(registered(RIGHT))
+    assert right.probability <= right.same_place <= 1.0
+    empty = Correspondences(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), np.zeros(0, bool))
+    nothing = verified(Registration(None, "similarity", empty, "sift"))
+    # What was laid comes first: it has a pose, be it ever so doubtful.
+    assert sorted([nothing, wrong, right], key=lambda item: item.standing) == [nothing, wrong, right]
 
 
 def test_mirrored_ground_is_refused():

@@ -38,9 +38,6 @@ from whence.crossview.verify.priors import (
 )
 from whence.earth.tiles.georeference import GeoReference
 
-NO_TRANSFORM = -750.0
-"""Log-odds of a query without a transform: its probability is 0 to the last bit."""
-
 IMPOSSIBLE = -30.0
 """Log-odds of what no true match shows: mirrored or crushed ground, or a scale beyond all sense."""
 
@@ -63,7 +60,7 @@ SMALLEST_PX = 12.0
 """A query that shrinks to less than this on the reference shows nothing that could be compared."""
 
 CHECKS = {
-    "transform": "A robust fit of one transform to the pairs of points, which found none.",
+    "transform": "How often a search finds nothing where the query belongs, against where it does not.",
     "excess": "Pairs within reach of the transform, against the number that fits where the query does not belong.",
     "screening": "Pairs of the first search near this place, against the number that chance gives, before any warping.",
     "lead": "Pairs of the first search that fit this place, against those that fit the next best.",
@@ -106,10 +103,15 @@ def polygon(points_px: Float[np.ndarray, "n 2"], side: str) -> tuple[Region, ...
     return (Region(side, tuple((round(float(x), 2), round(float(y), 2)) for x, y in points_px)),)
 
 
-def no_transform(registration: Registration) -> MatchClaim:
-    """The claim of a query that could not be laid onto the reference at all."""
+def no_transform(registration: Registration, gain: float) -> MatchClaim:
+    """The claim of a query that could not be laid onto the reference at all.
+
+    Args:
+        registration: without a transform.
+        gain: log-odds that finding nothing adds.
+    """
     count = float(len(registration.correspondences))
-    return MatchClaim("transform", "contradicts", {"pairs": count}, NO_TRANSFORM, (), CHECKS["transform"])
+    return MatchClaim("transform", verdict(gain), {"pairs": count}, gain, (), CHECKS["transform"])
 
 
 def claims_of_geometry(

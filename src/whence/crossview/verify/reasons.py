@@ -98,6 +98,8 @@ def reasons_for(accepted: bool, probability: float, threshold: float, claims: Se
         f"Match: its probability is {share}, the threshold {threshold:.3g}."
         if accepted
         else f"No match: its probability is {share}, below the threshold of {threshold:.3g}."
+        if probability < threshold
+        else f"No match: nothing says where it lies, whatever its probability of {share}."
     )
     told = [sentence(claim) for claim in for_it[: AT_MOST - bool(against) - bool(limits)]]
     contrary = [f"Against that: {_lower(sentence(claim))}" for claim in against[:1]]

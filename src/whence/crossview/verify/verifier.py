@@ -22,11 +22,15 @@ from whence.crossview.verify.claims import (
 )
 from whence.crossview.verify.edges import edge_agreement
 from whence.crossview.verify.measures import Measures, measure
+from whence.crossview.verify.outcomes import Outcomes, shipped_outcomes
 from whence.crossview.verify.priors import MatchPriors
 from whence.crossview.verify.reasons import reasons_for
 from whence.crossview.verify.table import VerifierTable, shipped_table
 from whence.earth.tiles.types import Patch
 from whence.samples.view import View
+
+LOST = -750.0
+"""Log-odds, in masking tests, of a match whose transform is not found any more."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +56,18 @@ class Verifier:
     Args:
         config: settings.
         table: curves of log-odds; those that come with the package if not given.
+        outcomes: log-odds of searches that find nothing or what is wrong; those of the package if not given.
 
     Raises:
         OptionError: a share outside of 0..1.
     """
 
-    def __init__(self, config: Config | None = None, table: VerifierTable | None = None) -> None:
+    def __init__(
+        self, config: Config | None = None, table: VerifierTable | None = None, outcomes: Outcomes | None = None
+    ) -> None:
         self.config = config or Config()
         self.table = table or shipped_table()
+        self.outcomes = outcomes or shipped_outcomes()
         if not 0.0 < self.config.prior < 1.0:
             raise OptionError(f"The verifier's prior lies between 0 and 1, received {self.config.prior}.")
         if not 0.0 <= self.config.threshold <= 1.0:
@@ -106,13 +114,14 @@ class Verifier:
             The match, accepted or not: its claims' log-odds and the prior's add up to those of the probability.
         """
         start = time.perf_counter()
+        before = math.log(self.config.prior / (1.0 - self.config.prior))
+        failed = self.outcomes.of(registration.matcher)
         measures = self.measures(query, reference, registration)
         pose = _pose(query, reference, registration)
         if measures is None:
-            claims = [no_transform(registration)]
+            claims = [no_transform(registration, failed.nothing)]
         else:
             claims = self._claims(query, reference, registration, measures, pose, priors or MatchPriors())
-        before = math.log(self.config.prior / (1.0 - self.config.prior))
         probability = logistic(math.fsum([before, *(claim.log_odds for claim in claims)]))
         accepted = measures is not None and pose is not None and probability >= self.threshold
         return Match(
@@ -127,6 +136,7 @@ class Verifier:
             before,
             reasons_for(accepted, probability, self.threshold, claims),
             {"verify": (time.perf_counter() - start) * 1e3},
+            0.0 if measures is None else logistic(before + failed.wrong),
         )
 
     def _claims(
@@ -170,5 +180,10 @@ def logistic(log_odds: float) -> float:
 
 
 def unbounded_log_odds(match: Match) -> float:
-    """Log-odds of a match before look-alikes bound them: what masking tests compare, as no pixel's share is hidden."""
+    """Log-odds of a match before look-alikes bound them: what masking tests compare, as no pixel's share is hidden.
+
+    A query that can no longer be laid has lost the match that was asked about: `LOST`.
+    """
+    if match.registration.transform is None:
+        return LOST
     return match.prior_log_odds + math.fsum(claim.log_odds for claim in match.claims if claim.kind != LOOK_ALIKES)

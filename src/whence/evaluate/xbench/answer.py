@@ -175,7 +175,7 @@ def to_answer(name: str, said: MatchExplanation, seconds: float = 0.0) -> Answer
     return Answer(
         name,
         match.accepted,
-        match.probability,
+        match.same_place,
         None if registration.transform is None else tuple(registration.transform.ravel().tolist()),
         None if pose is None or not math.isfinite(pose.heading_deg) else pose.heading_deg,
         None if pose is None or not math.isfinite(pose.gsd_m_per_px) else pose.gsd_m_per_px,
