@@ -1,9 +1,10 @@
 """Whole sites: drone frames on an orthophoto, aerial pictures on satellites, visible light on near infrared.
 
     python benchmarks/crossview_sites.py brighton --data ../shared/data
-    python benchmarks/crossview_sites.py homonim sentinel --data ../shared/data --table without_homonim.json
+    python benchmarks/crossview_sites.py homonim --data ../shared/data --table without_homonim.json
 
-Give a table fitted without the site (``scripts/fit_verifier.py --without``) for figures that it has not seen.
+The shipped table judges, and beside it one that was fitted without the site (``scripts/fit_verifier.py --without``) if
+one is given: figures named ``left_out`` are its.
 """
 
 from __future__ import annotations
@@ -42,10 +43,10 @@ ELLIPSE_90 = 4.605
 """Squared Mahalanobis distance that holds 90 % of a Gaussian of the plane."""
 
 
-def verifier_of(given: argparse.Namespace, prior: float = 0.5) -> Verifier:
-    """The shipped verifier, or one with the table that was given."""
+def left_out(given: argparse.Namespace) -> Verifier:
+    """A verifier with the table that was given, else the shipped one."""
     table = VerifierTable.from_json(given.table.read_text(encoding="utf-8")) if given.table else None
-    return Verifier(Config(prior=prior), table)
+    return Verifier(Config(), table)
 
 
 def offset_m(match: Match, lat_deg: float, lon_deg: float) -> tuple[float, float]:
@@ -73,7 +74,8 @@ def interval(values: np.ndarray) -> list[float]:
 
 def brighton_part(given: argparse.Namespace) -> dict[str, Any]:
     """Drone frames on the orthophoto; the yaw that the gimbal wrote is a prior of the verifier, not of the search."""
-    ortho, registrar, verifier = brighton(given.data).patch, Registrar(RegisterConfig()), verifier_of(given)
+    ortho, registrar, verifier = brighton(given.data).patch, Registrar(RegisterConfig()), Verifier()
+    unseen = left_out(given)
     rows = []
     for row, whole in frames(given.data):
         width = round(whole.shape[1] * float(row["gsd_m_1024"]) / 0.1)
@@ -91,6 +93,7 @@ def brighton_part(given: argparse.Namespace) -> dict[str, Any]:
             "file": row["file"],
             "flipped": row["yaw_flipped_180"] == "1",
             "accepted": match.accepted,
+            "left_out": unseen.verify(query, ortho, found, priors=priors).accepted,
         }
         one |= {"probability": round(match.probability, 4), "without_yaw": round(bare.probability, 4)}
         one["cpu_s"] = round(time.process_time() - start, 2)
@@ -110,6 +113,7 @@ def brighton_part(given: argparse.Namespace) -> dict[str, Any]:
     return {
         "frames": rows,
         "accepted": len(kept),
+        "accepted_left_out": sum(row["left_out"] for row in rows),
         "median_error_m": round(float(np.median(error)), 2),
         "median_90%": interval(error),
         "worst_error_m": round(float(error.max()), 2),
@@ -135,7 +139,7 @@ def homonim_part(given: argparse.Namespace) -> dict[str, Any]:
         reference = _magnified(target.patch, magnify)
         for label, registrar in (("points", Registrar(RegisterConfig())), ("correlation", Correlator())):
             rows = [
-                _searched(window, reference, registrar, verifier_of(given))
+                _searched(window, reference, registrar, (Verifier(), left_out(given)))
                 for source in sources
                 for window in _grid(source, side_m, out, given.windows // len(sources))
             ]
@@ -169,15 +173,19 @@ def _grid(picture: Picture, side_m: float, out: int, most: int) -> list[Patch]:
     return [good[i] for i in np.unique(np.linspace(0, len(good) - 1, min(most, len(good))).round().astype(int))]
 
 
-def _searched(window: Patch, reference: Patch, registrar: Registrar | Correlator, verifier: Verifier) -> dict[str, Any]:
-    """One window searched for in a scene."""
+def _searched(
+    window: Patch, reference: Patch, registrar: Registrar | Correlator, verifiers: tuple[Verifier, Verifier]
+) -> dict[str, Any]:
+    """One window searched for in a scene, judged by both tables."""
     side = window.pixels.shape[0]
     truth = between(np.eye(3), (side, side), window.georeference, reference.georeference)
     prior = PosePrior(window.georeference.gsd_m_per_px, 1.1, window.georeference.up_bearing_deg, 6.0)
     start = time.process_time()
     found = registrar.register(window.pixels, reference, valid=window.valid, prior=prior)
-    match = verifier.verify(view(window.pixels, window.name, ViewKind.SATELLITE), reference, found)
+    query = view(window.pixels, window.name, ViewKind.SATELLITE)
+    match, unseen = (verifier.verify(query, reference, found) for verifier in verifiers)
     row: dict[str, Any] = {"accepted": match.accepted, "probability": match.probability, "error_px": np.inf}
+    row |= {"left_out": unseen.accepted}
     row |= {"side_px": side * window.georeference.gsd_m_per_px / reference.georeference.gsd_m_per_px}
     if found.transform is not None:
         row["error_px"] = corner_error_px(found.transform, truth, (side, side))
@@ -188,12 +196,15 @@ def _summary(rows: list[dict[str, Any]], gsd: float) -> dict[str, Any]:
     """Found in the right window of a grid (nearer than half a window), accepted, and the error of those accepted."""
     hit = np.array([row["error_px"] < 0.5 * row["side_px"] for row in rows])
     accepted, error = np.array([row["accepted"] for row in rows]), np.array([row["error_px"] for row in rows])
+    unseen = np.array([row["left_out"] for row in rows])
     right = accepted & hit
     return {
         "windows": len(rows),
         "right_window": int(hit.sum()),
         "accepted": int(accepted.sum()),
         "accepted_wrong": int((accepted & ~hit).sum()),
+        "left_out": int((unseen & hit).sum()),
+        "left_out_wrong": int((unseen & ~hit).sum()),
         "median_error_m": round(float(np.median(error[right]) * gsd), 1) if right.any() else None,
         "worst_error_m": round(float(error[right].max() * gsd), 1) if right.any() else None,
         "cpu_s": round(float(np.median([row["cpu_s"] for row in rows])), 2),
@@ -207,11 +218,11 @@ def sentinel_part(given: argparse.Namespace) -> dict[str, Any]:
     """
     pictures, draw = sentinel(given.data), np.random.default_rng(given.seed)
     visible, infrared = pictures[::2], [picture.patch for picture in pictures[1::2]]
-    verifier = verifier_of(given, 1.0 / len(infrared))
+    verifier = Verifier(Config(prior=1.0 / len(infrared)))
     registrar = Registrar(RegisterConfig(cached=len(infrared))) if given.points else Correlator()
-    even, maker = verifier_of(given), Maker(turn_deg=180.0, scale=1.0, tilt=0.0, change=0.0)
+    even, unseen, maker = Verifier(), left_out(given), Maker(turn_deg=180.0, scale=1.0, tilt=0.0, change=0.0)
     chosen = np.unique(np.linspace(0, len(visible) - 1, given.windows).round().astype(int))
-    rank, error, accepted, wrong, tried = [], [], 0, 0, 0
+    rank, error, accepted, wrong, tried, fresh, fresh_wrong = [], [], 0, 0, 0, 0, 0
     for number in chosen:
         x, y = 64.0 + draw.uniform(-12, 12, 2)
         pixels, mask, transform = maker.query(visible[number], x, y, 96.0, 96, draw)
@@ -227,13 +238,14 @@ def sentinel_part(given: argparse.Namespace) -> dict[str, Any]:
         for index, patch in enumerate(infrared):
             found = registrar.register(pixels, patch, valid=mask, prior=prior)
             match, alone = verifier.verify(query, patch, found), even.verify(query, patch, found)
+            blind = unseen.verify(query, patch, found).accepted
             odds.append(match.probability)
             if index == number:
-                accepted += alone.accepted
+                accepted, fresh = accepted + alone.accepted, fresh + blind
                 if found.transform is not None:
                     error.append(corner_error_px(found.transform, transform, (96, 96)))
             else:
-                wrong, tried = wrong + alone.accepted, tried + 1
+                wrong, fresh_wrong, tried = wrong + alone.accepted, fresh_wrong + blind, tried + 1
         first = float(odds[number]) > max(odds[:number] + odds[number + 1 :])
         rank.append(first)
         print(
@@ -251,6 +263,8 @@ def sentinel_part(given: argparse.Namespace) -> dict[str, Any]:
         "median_error_px": round(float(np.median(near)), 2) if len(near) else None,
         "mismatched_pairs": tried,
         "false_accepts": wrong,
+        "left_out": fresh,
+        "left_out_false": fresh_wrong,
     }
 
 
@@ -262,7 +276,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", choices=tuple(PARTS), nargs="+")
     parser.add_argument("--data", type=Path, required=True, help="folder with crossview/")
-    parser.add_argument("--table", type=Path, help="table of the verifier, the shipped one if not given")
+    parser.add_argument("--table", type=Path, help="table of the verifier fitted without the site")
     parser.add_argument(
         "--windows", type=int, default=24, help="queries of homonim (a pair of sensors) and of sentinel"
     )

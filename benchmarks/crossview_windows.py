@@ -1,12 +1,14 @@
 """Windows of one sensor sought among windows of another by their vectors alone: aerial, satellites, near infrared.
 
-    python benchmarks/crossview_windows.py homonim sentinel --data ../shared/data
+    python scripts/fit_vlad.py ../shared/data/crossview --without homonim --out without_homonim.npz
+    python benchmarks/crossview_windows.py homonim --table without_homonim.npz --data ../shared/data
 
 Queries are north up within ``--turn`` degrees (drawn), of known scale. ``homonim``: windows of one picture (side by
 side, for Landsat half over each other as the site is small) among windows of the other that lie half over each other;
 an answer is right if its middle lies within half a window of the query's, both ways. ``sentinel``: windows of 96
 pixels, moved by up to 12, among all 70 patches of the other band.
-With ``--rerank N`` the first N are registered by correlation and ordered by the verifier's probability.
+With ``--rerank N`` the first N are registered by correlation and ordered by the verifier's probability. The shipped
+table of the encoder was learned from windows of these pictures, so give one that was not.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from whence.crossview.encoder import CrossViewEncoder
 from whence.crossview.register.config import PosePrior
 from whence.crossview.register.correlate import Correlator
 from whence.crossview.verify import Verifier
-from whence.crossview.vlad import VladEncoder
+from whence.crossview.vlad import VladEncoder, VladTable
 from whence.earth.tiles.types import Patch
 from whence.samples.view import ViewKind
 
@@ -66,14 +68,17 @@ def wilson(hits: int, tried: int) -> list[float]:
     return [round(100 * max(0.0, middle - half), 1), round(100 * min(1.0, middle + half), 1)]
 
 
-def grid(picture: Picture, side_m: float, step_m: float, out: int) -> list[tuple[float, float, Patch]]:
+def grid(
+    picture: Picture, side_m: float, step_m: float, out: int, start_m: tuple[float, float] = (0.0, 0.0)
+) -> list[tuple[float, float, Patch]]:
     """Windows that hold data, with the position of their middle in the picture."""
     where = picture.patch.georeference
     side, step = side_m / where.gsd_m_per_px, step_m / where.gsd_m_per_px
+    left, top = (value / where.gsd_m_per_px for value in start_m)
     found = [
         (float(x), float(y), cut(picture, float(x), float(y), side, out))
-        for y in np.arange(side / 2, where.height_px - side / 2 + 1, step)
-        for x in np.arange(side / 2, where.width_px - side / 2 + 1, step)
+        for y in np.arange(top + side / 2, where.height_px - side / 2 + 1, step)
+        for x in np.arange(left + side / 2, where.width_px - side / 2 + 1, step)
     ]
     return [item for item in found if item[2].valid.mean() > 0.9]
 
@@ -100,7 +105,8 @@ def homonim_searches(given: argparse.Namespace) -> list[Search]:
     )
     found = []
     for name, sources, target, side_m, step_m in plan:
-        asked = [(source, *item) for source in sources for item in grid(source, side_m, step_m, OUT_PX)]
+        start = draw.uniform(0.0, 0.25 * side_m, 2)  # the two grids do not fall together
+        asked = [(source, *item) for source in sources for item in grid(source, side_m, step_m, OUT_PX, tuple(start))]
         shown = grid(target, side_m, side_m / 2, OUT_PX)
         place, half = target.patch.georeference, side_m / target.patch.georeference.gsd_m_per_px / 2
         right = np.zeros((len(asked), len(shown)), bool)
@@ -185,11 +191,13 @@ def main() -> None:
     parser.add_argument("parts", choices=tuple(PARTS), nargs="+")
     parser.add_argument("--data", type=Path, required=True, help="folder with crossview/")
     parser.add_argument("--turn", type=float, default=5.0, help="largest turn of a query away from north, degrees")
+    parser.add_argument("--table", type=Path, help="table of the encoder, the shipped one if not given")
     parser.add_argument("--rerank", type=int, default=0, help="so many of the first are registered and ordered anew")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     cv2.setNumThreads(1)
-    encoder, rows = VladEncoder(), {}
+    encoder = VladEncoder(table=VladTable.from_bytes(given.table.read_bytes()) if given.table else None)
+    rows: dict[str, dict[str, Any]] = {}
     for part in given.parts:
         for search in PARTS[part](given):
             order = places(search, encoder)

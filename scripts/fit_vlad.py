@@ -37,6 +37,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=OUT)
+    parser.add_argument("--without", default="", help="a folder whose pictures are left out, to be measured on")
     given = parser.parse_args()
     generator = np.random.default_rng(given.seed)
     names = [
@@ -45,6 +46,7 @@ def main() -> None:
         given.folder / "brighton/ortho_north_up.jpg",
         *sorted((given.folder / "sentinel").glob("*_rgb.jpg")),
     ]
+    names = [name for name in names if name.parent.name != given.without]
     pictures = [cv2.cvtColor(cv2.imread(str(name)), cv2.COLOR_BGR2RGB) for name in names]
     windows = [window for picture in pictures for window in windows_of(picture, generator)]
     zeros = VladTable(np.zeros(128), np.zeros((AXES, 128)), np.zeros((CENTRES, AXES)), np.zeros(AXES * CENTRES))
