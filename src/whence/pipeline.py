@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,13 +19,13 @@ from whence.estimate.calibration import Calibration
 from whence.estimate.coarsen import LEVELS, coarsen
 from whence.estimate.estimate import Config as EstimateConfig
 from whence.estimate.estimate import estimate
-from whence.estimate.fuse import add_up
+from whence.estimate.fuse import add_up, fuse
 from whence.estimate.types import Estimate, QueryInfo
 from whence.evidence.constraints import Constraint, Constraints, parse_constraints
 from whence.evidence.prior import Config as PriorConfig
 from whence.evidence.prior import prior_field
 from whence.evidence.run import gather, sources
-from whence.evidence.types import EvidenceSource
+from whence.evidence.types import Evidence, EvidenceSource
 from whence.samples.view import Metadata, Query, View, ViewKind
 
 if TYPE_CHECKING:
@@ -196,13 +196,7 @@ class Locator:
             ConstraintError: the constraints rule out every place.
         """
         started = time.perf_counter()
-        seen = _without_gps(query) if self.options.ignore_gps else query
-        asked: list[EvidenceSource] = [*self.sources]
-        if self.constraints:
-            asked.append(Constraints(self.constraints))
-        evidence = gather(seen, asked)
-        if self.refiner is not None:
-            evidence = (*evidence, self.refiner.read(seen, add_up(self.prior, evidence).normalise()))
+        evidence = self._gathered(query)
         timings = {**(timings_ms or {}), "evidence": (time.perf_counter() - started) * 1e3}
         config = replace(
             build(EstimateConfig, self._settings.get("estimate", {}), owner="estimate"), top=self.options.top
@@ -217,6 +211,31 @@ class Locator:
             timings_ms=timings,
         )
         return coarsen(found, self.options.coarsest) if self.options.coarsest else found
+
+    def believe(self, query: Query) -> Field:
+        """The belief of `ask` alone, several times as fast: no answer is read off it, and no ledger drawn up.
+
+        Raises:
+            OptionError: the options have a resolution floor, and a belief is finer than that.
+            ConstraintError: the constraints rule out every place.
+        """
+        if self.options.coarsest:
+            raise OptionError("A belief knows no resolution floor: use ask, or leave coarsest out.")
+        evidence: Sequence[Evidence] = self._gathered(query)
+        for item in self.calibrations:
+            evidence = item.apply(evidence, self.prior)
+        return fuse(self.prior, evidence)
+
+    def _gathered(self, query: Query) -> tuple[Evidence, ...]:
+        """What the sources say of a query, and then the reference pictures."""
+        seen = _without_gps(query) if self.options.ignore_gps else query
+        asked: list[EvidenceSource] = [*self.sources]
+        if self.constraints:
+            asked.append(Constraints(self.constraints))
+        evidence = gather(seen, asked)
+        if self.refiner is not None:
+            evidence = (*evidence, self.refiner.read(seen, add_up(self.prior, evidence).normalise()))
+        return evidence
 
     def locate(self, *pictures: Picture, text: str | None = None, name: str | None = None) -> Estimate:
         """Read pictures of one place, and locate them.

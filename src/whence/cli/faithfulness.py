@@ -32,7 +32,7 @@ _TEST_OPTIONS = (
     ("tests", str, "LIST", "Which: curves, regions, interventions, randomisation, claims; separated by commas."),
     ("orders", int, "N", "Random orders that the ledger's order of sources, claims and concepts is held against."),
     ("grid", int, "N", "Cells along each side of the picture that are painted over."),
-    ("region_orders", int, "N", "Random orders of those cells; each costs grid² − 1 locations."),
+    ("region_orders", int, "N", "Random orders of those cells; each costs grid² − 1 beliefs."),
     ("concepts", int, "N", "Concepts of a picture that are set to other strengths."),
     ("shuffles", int, "N", "How often the weights of a model are shuffled."),
     ("draws", int, "N", "Draws of the bootstrap."),
@@ -80,7 +80,7 @@ def faithfulness(paths: tuple[str, ...], **given: Any) -> int:
         def report(found: PictureResult) -> None:
             bar.step(failed=found.failure is not None)
 
-        found = study(cases, maker, config, sources=asked, report=report)
+        found = study(cases, maker, config, sources=asked, believe=locator.believe, report=report)
     summary = to_json(found, config)
     if given["output"] is not None:
         text = json.dumps(summary, ensure_ascii=False, allow_nan=False, indent=1)

@@ -25,7 +25,13 @@ from whence.evaluate.faithfulness.randomise import (
     ranks,
     shuffled_bundle,
 )
-from whence.evaluate.faithfulness.regions import grid_boxes, occluded, region_curves, total_variation
+from whence.evaluate.faithfulness.regions import (
+    contributions,
+    grid_boxes,
+    occluded,
+    region_curves,
+    total_variation,
+)
 from whence.evaluate.faithfulness.study import Case, Config, study
 from whence.evaluate.faithfulness.summary import Means, to_json
 from whence.evaluate.faithfulness.table import claim_rows, rows
@@ -190,6 +196,32 @@ def test_region_curves(make):
     assert found.ledger.bits[0] == 0.0
     assert found.ledger.bits[-1] == pytest.approx(found.random.bits[-1])
     assert region_curves(query(), make({}, None), np.random.default_rng(0), side=2) is None
+
+
+def test_a_belief_alone_gives_the_same_curves(bundle):
+    settings = {"alignment.model": str(bundle), "alignment.coarse_order": "4", "alignment.sparsity": "0.05"}
+    locator = Locator(Options(sources=("alignment",), prior="uniform", settings=settings))
+    asked = two_coloured()
+    np.testing.assert_array_equal(locator.believe(asked).values, locator.ask(asked).belief.values)
+    slow, fast = (
+        region_curves(asked, locator.ask, np.random.default_rng(0), side=2, orders=2, believe=how)
+        for how in (None, locator.believe)
+    )
+    np.testing.assert_array_equal(slow.ledger.bits, fast.ledger.bits)
+    assert slow.units == fast.units
+    floored = Locator(Options(sources=("alignment",), coarsest="country", settings=settings))
+    with pytest.raises(OptionError, match="resolution floor"):
+        floored.believe(asked)
+
+
+def test_cells_that_say_the_same_share_it():
+    """Two units of 3 bits that repeat each other, and one of 2 that does not: by hand."""
+
+    def step(gone):
+        return 3.0 * {0, 1}.issubset(gone) + 2.0 * (2 in gone), 0.0
+
+    assert contributions(step, 3) == [1.5, 1.5, 2.0]
+    assert [step([i])[0] for i in range(3)] == [0.0, 0.0, 2.0]
 
 
 # ------------------------------------------------------------------------------------------------ the whole

@@ -25,7 +25,7 @@ from whence.evaluate.faithfulness.randomise import (
     mirrored,
     shuffled_bundle,
 )
-from whence.evaluate.faithfulness.regions import region_curves
+from whence.evaluate.faithfulness.regions import Believe, region_curves
 from whence.evaluate.faithfulness.units import Account, Level
 from whence.samples.view import Query
 
@@ -43,8 +43,8 @@ class Config:
     "Random orders of sources, claims and concepts that the ledger's order is held against."
     grid: int = 3
     "Cells along each side of the picture that are painted over."
-    region_orders: int = 3
-    "Random orders of those cells; each costs grid² − 1 locations."
+    region_orders: int = 10
+    "Random orders of those cells; each costs grid² − 1 beliefs."
     concepts: int = 2
     "Concepts of a picture that are set to other strengths."
     shuffles: int = 1
@@ -118,6 +118,7 @@ def study(
     config: Config | None = None,
     *,
     sources: Sequence[ConceptSource] = (),
+    believe: Believe | None = None,
     report: Callable[[PictureResult], None] | None = None,
 ) -> tuple[PictureResult, ...]:
     """Run the tests.
@@ -127,6 +128,8 @@ def study(
         make: makes what locates (`whence.evaluate.faithfulness.intervene.Make`).
         config: which tests, and how.
         sources: those that tell concepts; without any, the tests of their models are left out.
+        believe: gives the belief of a query as what ``make`` makes does, sooner (`whence.pipeline.Locator.believe`);
+            pictures are painted over many times.
         report: told of each picture when it is done.
 
     Raises:
@@ -140,7 +143,7 @@ def study(
         for number, case in enumerate(cases):
             generator = np.random.default_rng((config.seed, number))
             try:
-                found = _picture(case, make, config, generator, sources, copies)
+                found = _picture(case, make, config, generator, sources, copies, believe)
             except WhenceError as error:
                 found = PictureResult(case.name, case.group, failure=str(error))
             out.append(found)
@@ -169,6 +172,7 @@ def _picture(
     generator: np.random.Generator,
     sources: Sequence[ConceptSource],
     copies: Sequence[Mapping[str, Sequence[str]]],
+    believe: Believe | None,
 ) -> PictureResult:
     query = case.read()
     ask = make({}, None)
@@ -180,7 +184,8 @@ def _picture(
             found = unit_curves(account, estimate.point, level, generator, config.orders)
             curves += [] if found is None else [found]
     if "regions" in config.chosen:
-        found = region_curves(query, ask, generator, side=config.grid, orders=config.region_orders)
+        how = {"side": config.grid, "orders": config.region_orders}
+        found = region_curves(query, ask, generator, believe=believe, **how)
         curves += [] if found is None else [found]
     interventions: tuple[Intervention, ...] = ()
     if "interventions" in config.chosen:
