@@ -1,7 +1,8 @@
 """Cross-view towers out of bundles, run by ONNX Runtime: what serving uses instead of PyTorch.
 
 A bundle of kind ``crossview`` has one graph a variant: ``satellite.onnx`` and, for example, ``drone.onnx``. A variant
-is a kind of view, or a sort of one (``relief`` is a map); each was aligned with satellite alone.
+is a kind of view, or a sort of one (``relief`` is a map); each was aligned with satellite alone. A bundle may also
+have a graph ``position``, which finds where in a tile a view was taken (`whence.crossview.inside`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from jaxtyping import Float, UInt8
 from whence.core.bundle import Bundle, BundleHeader, load_bundle
 from whence.core.errors import OptionError, unknown_name
 from whence.crossview.encoder import CrossViewEncoder
+from whence.crossview.inside import BundledInside
 from whence.encode.bundle_parts import preprocessing_of_bundle, run_graph, settings_of
 from whence.samples.view import ViewKind
 
@@ -40,7 +42,23 @@ class CrossViewSettings:
     logit_scale: float = 0.0
     "Factor that makes products of vectors log-likelihoods, as learned; 0 if it is not known."
 
+    cells: int = 0
+    "Side of the map of positions inside of a tile, in cells; 0 if the model has none."
+    rerank_weight: float = 0.0
+    "Weight of what the map of positions says of a tile beside the likeness."
+    widening: float = 1.0
+    "Factor on the spread of a map of positions, so that it holds what it promises on unseen places."
+    shown_share: float = 0.0
+    "How much ground a view shows, as a share of a tile's side; 0 if views differ."
+
     def __post_init__(self) -> None:
+        if self.cells < 0 or not all(
+            np.isfinite(value) and value >= 0.0 for value in (self.rerank_weight, self.widening, self.shown_share)
+        ):
+            raise OptionError(
+                "cells, rerank_weight, widening and shown_share are numbers of 0 or more, received "
+                f"{self.cells}, {self.rerank_weight}, {self.widening} and {self.shown_share}."
+            )
         if not (np.isfinite(self.logit_scale) and self.logit_scale >= 0.0):
             raise OptionError(f"logit_scale is a number of 0 or more, received {self.logit_scale}.")
         if self.dim < 1 or self.turns < 1:
@@ -113,6 +131,19 @@ class BundledEncoder(CrossViewEncoder):
         self.kinds = frozenset(variants.values())
         self.turns, self.logit_scale = self.settings.turns, self.settings.logit_scale
         self._threads = threads
+        self.inside = self._inside() if self.settings.cells else None
+
+    def _inside(self) -> BundledInside:
+        s = self.settings
+        return BundledInside(
+            self.bundle,
+            self.preprocessing,
+            MappingProxyType(self._variant_of),
+            weight=s.rerank_weight,
+            widening=s.widening,
+            shown_share=s.shown_share,
+            threads=self._threads,
+        )
 
     @staticmethod
     def load(folder_or_name: str, variant: str = "", threads: int = 0) -> BundledEncoder:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from whence.crossview.inside import InsideReader
 from whence.samples.view import ViewKind
 
 
@@ -29,6 +30,8 @@ class CrossViewEncoder(ABC):
     """Factor that makes products of vectors log-likelihoods, up to a constant; 0 if the model does not know it."""
     turns: int
     """In how many directions a query that may be turned is to be asked: 1 if the vectors do not depend on it."""
+    inside: InsideReader | None = None
+    """What finds where in a tile a view was taken, for models that learned that too."""
 
     @abstractmethod
     def embed(self, pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]], kind: ViewKind) -> Float[np.ndarray, "n dim"]:

@@ -20,6 +20,7 @@ from whence.train.crossview.feed import KindFeed
 from whence.train.crossview.gather import processes, rank
 from whence.train.crossview.model import CrossViewNet, build_net
 from whence.train.crossview.objective import CrossViewLoss, Sample
+from whence.train.crossview.position import check_still
 from whence.train.crossview.recipe import CrossViewRecipe, Phase
 from whence.train.crossview.samplers import Batch, PlaceSampler
 from whence.train.feed import generator_of
@@ -58,6 +59,8 @@ class CrossViewTrainer:
         self.spent_s = self.spent_cpu_s = 0.0
         o = recipe.optimiser
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        if recipe.position.weight:
+            check_still(data.train, recipe)
         self.net = build_net(recipe).to(self.device)
         self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.feed = KindFeed(data.train, self.net.preprocessing, recipe.augment, data.registered)
@@ -66,7 +69,7 @@ class CrossViewTrainer:
         shares = np.cumsum([phase.share for phase in recipe.phases]) / sum(phase.share for phase in recipe.phases)
         self.ends = [max(i + 1, round(float(share) * total)) for i, share in enumerate(shares)]
         self.step = 0
-        self.objective = CrossViewLoss(self.net, recipe.loss, len(data.train)).to(self.device)
+        self.objective = CrossViewLoss(self.net, recipe.loss, len(data.train), recipe.position).to(self.device)
         self.average = {k: v.detach().clone() for k, v in self.net.state_dict().items()} if o.ema else None
         self._enter(0)
         self.resumed = self._resume()
@@ -135,7 +138,17 @@ class CrossViewTrainer:
             torch.from_numpy(batch.places).to(self.device),
             torch.from_numpy(places).float().to(self.device),
             overlap,
+            self._inside(batch),
         )
+
+    def _inside(self, batch: Batch) -> dict[str, Float[Tensor, "_ 2"]]:
+        """Where in their satellite pictures those of a batch were taken, if a head learns that."""
+        out = {}
+        for name in batch.own if self.net.position is not None else ():
+            shares = self.data.train.pictures[name].inside
+            if shares is not None:
+                out[name] = torch.from_numpy(shares[batch.pictures[name]]).float().to(self.device)
+        return out
 
     # ------------------------------------------------------------------------------------------- phases
 
@@ -161,6 +174,7 @@ class CrossViewTrainer:
         o = self.recipe.optimiser
         shared = {id(p) for part in self.net.used_by(SATELLITE) for p in part.parameters()}
         used = {id(p) for name in phase.names for part in self.net.used_by(name) for p in part.parameters()}
+        used |= {id(p) for p in self.net.position.parameters()} if self.net.position is not None else set()
         used |= shared | {id(self.net.log_scale)} | {id(self.objective.places)}
         groups = []
         for of_satellite in (False, True):

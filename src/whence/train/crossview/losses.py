@@ -6,6 +6,8 @@ reference that belongs to each query, so that one batch of references may serve 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -117,8 +119,7 @@ def inside_loss(
 ) -> Tensor:
     """Where in its tile a view was taken: cross-entropy over cells, and the offset within the true cell.
 
-    The position half of one network that both retrieves and localises (after UnifyGeo 2025, whose re-ranking scores a
-    candidate by the peak of its map of positions, as `inside_score`).
+    The position half of one network that both retrieves and localises (after UnifyGeo 2025).
 
     Args:
         cells: logits of the cells, rows from the north.
@@ -146,7 +147,27 @@ def inside_position(
     return (middle + offsets.flatten(2)[rows, :, index].clamp(-0.5, 0.5)) / side
 
 
-def inside_score(cells: Float[Tensor, "n side side"]) -> Float[Tensor, " n"]:
-    """How decided the map of positions is: its peak over its mean, in nats; re-ranks candidates of retrieval."""
-    flat = cells.flatten(1)
-    return flat.max(1).values - flat.mean(1)
+def inside_score(cells: Float[Tensor, "*n side side"]) -> Float[Tensor, " *n"]:
+    """How much a map of positions speaks for its tile: the log of the mean of ``exp`` of its cells, in nats.
+
+    That is the evidence for a view that was taken anywhere in the tile alike; it re-ranks candidates of retrieval.
+    """
+    flat = cells.flatten(-2)
+    return flat.logsumexp(-1) - math.log(flat.shape[-1])
+
+
+def rerank_loss(
+    scores: Float[Tensor, "n m"], likeness: Float[Tensor, "n m"], own: Int[Tensor, " n"], candidates: int
+) -> Tensor:
+    """Re-ranking: among the tiles that retrieval takes for a view's, its own speaks loudest (after UnifyGeo 2025).
+
+    Args:
+        scores: of every view and tile, as `inside_score`.
+        likeness: products of their embeddings, by which candidates are chosen.
+        own: row of each view's tile.
+        candidates: how many tiles each view chooses from, its own and those most like it.
+    """
+    kept = min(candidates, scores.shape[1])
+    marked = likeness.detach().scatter(1, own[:, None], torch.inf)
+    chosen = marked.topk(kept, dim=1).indices
+    return cross_entropy(scores.gather(1, chosen), torch.zeros_like(own))

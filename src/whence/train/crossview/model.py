@@ -19,6 +19,7 @@ from whence.encode.image.mobilenet_v2 import MobilenetV2
 from whence.encode.image.types import ImageEncoder
 from whence.encode.preprocessing import Preprocessing
 from whence.train.crossview.data.types import SATELLITE
+from whence.train.crossview.position import PositionHead, head_for
 from whence.train.crossview.recipe import CrossViewRecipe, Family
 
 _MOST_SCALE = 100.0
@@ -35,6 +36,7 @@ class CrossViewNet(nn.Module):
         heads: last linear layers, ``shared`` or one a variant.
         preprocessing: of every variant.
         temperature: at which the contrast starts.
+        position: the head of positions inside the satellite picture; ``None`` without one.
     """
 
     def __init__(
@@ -44,10 +46,11 @@ class CrossViewNet(nn.Module):
         heads: Mapping[str, nn.Linear],
         preprocessing: Preprocessing,
         temperature: float,
+        position: PositionHead | None = None,
     ) -> None:
         super().__init__()
         self.stems, self.trunk, self.heads = nn.ModuleDict(stems), trunk, nn.ModuleDict(heads)
-        self.preprocessing = preprocessing
+        self.preprocessing, self.position = preprocessing, position
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
 
     @property
@@ -101,7 +104,8 @@ def build_net(recipe: CrossViewRecipe) -> CrossViewNet:
     """Build the network of a recipe, its weights drawn by the recipe's seed or read as the tower's settings say.
 
     Raises:
-        OptionError: an unknown encoder or setting, or more own layers than there are.
+        OptionError: an unknown encoder or setting, more own layers than there are, or no feature map of the side that
+            a head of positions asks for.
     """
     generator = torch.Generator().manual_seed(recipe.seed)
     names = (SATELLITE, *recipe.variants)
@@ -123,7 +127,11 @@ def build_net(recipe: CrossViewRecipe) -> CrossViewNet:
             preprocessing = encoder.preprocessing
     assert trunk is not None
     heads = _heads(names, width, recipe.family, generator)
-    return CrossViewNet(stems, trunk, heads, preprocessing, recipe.loss.temperature)
+    position = None
+    if recipe.position.weight:
+        side = preprocessing.crop_px
+        position = head_for(stems[SATELLITE], trunk, side, width, recipe.position, generator)
+    return CrossViewNet(stems, trunk, heads, preprocessing, recipe.loss.temperature, position)
 
 
 def _layers(encoder: ImageEncoder) -> list[nn.Module]:

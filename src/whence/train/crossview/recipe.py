@@ -12,6 +12,7 @@ summary = "…"
 [phase_1]    # see `Phase`: one pair of variants
 [phase_2]    # the union
 [loss]       # see `Loss`
+[position]   # see `Position`: a head for the place inside the satellite picture, if any
 [batches]    # see `Batches`
 [augment]    # as in every recipe; shift_px moves each variant by itself, data.margin_px those of a place together
 [optimiser]  # as in every recipe; epochs are those of all phases together
@@ -118,6 +119,30 @@ class Loss:
 
 
 @dataclass(frozen=True)
+class Position:
+    """The head that finds where in the satellite picture a view was taken (UnifyGeo)."""
+
+    weight: float = 0.0
+    "Weight of its loss beside that of retrieval; 0 for towers without such a head."
+    rerank_weight: float = 1.0
+    "Weight of the loss of re-ranking: among the likest satellite pictures a view's own speaks loudest."
+    offset_weight: float = 1.0
+    "Weight of the offset in the cell beside the choice of the cell."
+    cells: int = 12
+    "Side of the map of positions in cells; the tower has a feature map of this side."
+    dim: int = 64
+    "Length of the vectors of views and cells."
+    candidates: int = 16
+    "Satellite pictures of a batch that a view's own is told from, those most like it."
+
+    def __post_init__(self) -> None:
+        if min(self.weight, self.rerank_weight, self.offset_weight) < 0:
+            raise OptionError(f"Weights of [position] are 0 or more, received {self}.")
+        if min(self.cells, self.candidates) < 2 or self.dim < 1:
+            raise OptionError(f"cells ≥ 2, candidates ≥ 2 and dim ≥ 1 are needed, received {self}.")
+
+
+@dataclass(frozen=True)
 class Batches:
     """Which places are in a batch together; never one place twice."""
 
@@ -155,6 +180,7 @@ class CrossViewRecipe:
         phases: one or more, in order.
         family: how variants share the tower.
         loss: what is trained for.
+        position: the head of positions inside the satellite picture, if there is one.
         batches: which places are together.
         augment: how pictures are changed.
         optimiser: AdamW and its schedule.
@@ -168,6 +194,7 @@ class CrossViewRecipe:
     phases: tuple[Phase, ...]
     family: Family = field(default_factory=Family)
     loss: Loss = field(default_factory=Loss)
+    position: Position = field(default_factory=Position)
     batches: Batches = field(default_factory=Batches)
     augment: Augment = field(default_factory=Augment)
     optimiser: Optimiser = field(default_factory=Optimiser)
@@ -191,13 +218,21 @@ class CrossViewRecipe:
             "family": asdict(self.family),
             **{f"phase_{i}": asdict(phase) for i, phase in enumerate(self.phases, 1)},
             "loss": asdict(self.loss),
+            **({"position": asdict(self.position)} if self.position != Position() else {}),
             "batches": asdict(self.batches),
             "augment": asdict(self.augment),
             "optimiser": asdict(self.optimiser),
         }
 
 
-SECTIONS = {"family": Family, "loss": Loss, "batches": Batches, "augment": Augment, "optimiser": Optimiser}
+SECTIONS = {
+    "family": Family,
+    "loss": Loss,
+    "position": Position,
+    "batches": Batches,
+    "augment": Augment,
+    "optimiser": Optimiser,
+}
 """Sections with a class of settings, by name."""
 
 _MOST_PHASES = 4

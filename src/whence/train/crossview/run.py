@@ -17,12 +17,15 @@ import torch
 
 from whence.core.config import build
 from whence.core.errors import ArtifactError, OptionError
+from whence.crossview.inside import GRAPH
 from whence.train.checkpoint import load_weights, read_checkpoint
 from whence.train.crossview.data import crossview_data
 from whence.train.crossview.data.types import SATELLITE, CrossViewParts
 from whence.train.crossview.gather import process_group, processes
 from whence.train.crossview.loop import CrossViewTrainer, Report, silent
 from whence.train.crossview.model import CrossViewNet, OneVariant, build_net
+from whence.train.crossview.position import TileWithCells, ViewWithPoint, example_of
+from whence.train.crossview.positions import inside_scores
 from whence.train.crossview.recipe import KIND, CrossViewRecipe, parse_crossview_recipe
 from whence.train.crossview.scoring import scores
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from whence.core.bundle import Bundle
 
 _RECIPE, _SCORES, _PHASES = "recipe.json", "scores.json", "phases.json"
+_VIEW, _TILE = ("embedding", "point"), ("embedding", "cells")
 _FILES = ("satellite", "relief", "water", "table", "cache", "sets", "weights")
 """Settings that name files or folders of the machine that a model was trained on."""
 
@@ -101,6 +105,8 @@ def train_crossview(recipe: CrossViewRecipe, folder: Path | None = None, report:
                     "validation": scores(net, data.validation, names, data.registered),
                     "test": scores(net, data.test, names, data.registered),
                 }
+                if net.position is not None:
+                    phases[f"phase_{phase}"]["inside"] = inside_scores(net, data, names)
             if writes is not None:
                 _write(writes / _PHASES, phases)
 
@@ -167,10 +173,16 @@ def export_crossview(run: CrossViewRun, bundle_folder: Path, *, overwrite: bool 
     recipe, net = run.recipe, run.net
     example = torch.from_numpy(noise_pixels(net.preprocessing))
     names = (SATELLITE, *recipe.variants)
-    graphs = {
-        name: export_graph(UnitLength(OneVariant(net, name)), [example], ["pixels"], ["embedding"]) for name in names
-    }
     kinds = run.scores["kinds"]
+    if net.position is None:
+        graphs = {
+            name: export_graph(UnitLength(OneVariant(net, name)), [example], ["pixels"], ["embedding"])
+            for name in names
+        }
+    else:
+        graphs = {name: export_graph(ViewWithPoint(net, name), [example], ["pixels"], _VIEW) for name in names[1:]}
+        graphs[SATELLITE] = export_graph(TileWithCells(net), [example], ["pixels"], _TILE)
+        graphs[GRAPH] = export_graph(net.position, example_of(net.position), ["point", "cells"], ["heat", "offsets"])
     header = BundleHeader(
         name=recipe.name,
         kind=KIND,
@@ -178,7 +190,7 @@ def export_crossview(run: CrossViewRun, bundle_folder: Path, *, overwrite: bool 
         licence="Apache-2.0",
         training_data=str(run.scores["card"]),
         paper="GLEAM, 2025 (each kind of view aligned with satellite alone, in two phases); Deuser et al., Sample4Geo, "
-        "ICCV 2023, arXiv:2303.11851",
+        "ICCV 2023, arXiv:2303.11851" + ("; UnifyGeo, 2025 (position in the tile)" if net.position is not None else ""),
         preprocessing=net.preprocessing.to_dict(),
         calibration={"recalls": run.scores["phases"]},
         config={
@@ -186,10 +198,24 @@ def export_crossview(run: CrossViewRun, bundle_folder: Path, *, overwrite: bool 
             "dim": net.dim,
             "turns": 1,
             "logit_scale": float(run.scores["scale"]),
+            **_of_positions(run),
             "recipe": shareable(recipe),
         },
     )
     return write_bundle(bundle_folder, header, {}, graphs, overwrite=overwrite)
+
+
+def _of_positions(run: CrossViewRun) -> dict[str, Any]:
+    """What a bundle says of its head of positions, as chosen at the end of the last phase."""
+    if run.net.position is None:
+        return {}
+    chosen = run.scores["phases"][f"phase_{len(run.recipe.phases)}"]["inside"].get("chosen", {})
+    return {
+        "cells": run.net.position.cells,
+        "rerank_weight": chosen.get("weight", 0.0),
+        "widening": chosen.get("widening", 1.0),
+        "shown_share": float(run.scores["data"].get("shown_share", 0.0)),
+    }
 
 
 def shareable(recipe: CrossViewRecipe) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from whence.core.errors import ArtifactError
+from whence.core.errors import ArtifactError, InputError
 from whence.core.folders import cache_folder
 
 
@@ -56,6 +57,20 @@ def pixels_once(
     found = _mapped(path, shape)
     assert found is not None
     return found
+
+
+def digest_of(path: str) -> str:
+    """Hash of a raster, for the key of what is cut from it.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"{path} cannot be read ({error.strerror}). Give the path of a raster of the Earth."
+        ) from error
 
 
 def _mapped(path: Path, shape: tuple[int, int, int, int]) -> UInt8[np.ndarray, "n h w 3"] | None:

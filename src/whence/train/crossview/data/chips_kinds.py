@@ -6,7 +6,6 @@ train, so that no chip's middle lies in a block of another part.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -18,12 +17,12 @@ from jaxtyping import Bool, UInt8
 
 from whence.core.arrays import FloatArray, IntArray
 from whence.core.config import fingerprint
-from whence.core.errors import InputError, OptionError
+from whence.core.errors import OptionError
 from whence.samples.chips import ChipCutter, land_places
 from whence.samples.splits import Split, block_split, blocks_at, with_buffer
 from whence.samples.view import ViewKind
 from whence.train.crossview.data.atlas_map import AtlasMap, atlas_map
-from whence.train.crossview.data.cache import pixels_once
+from whence.train.crossview.data.cache import digest_of, pixels_once
 from whence.train.crossview.data.types import SATELLITE, CrossViewData, CrossViewParts, Part, Pictures
 
 RELIEF, MAP = "relief", "map"
@@ -91,7 +90,7 @@ class ChipsKinds(CrossViewData):
         config = self.config
         lat, lon = land_places(config.count + config.more, np.random.default_rng([seed, 0]))
         split = _with_more(lat, lon, config, np.random.default_rng([seed, 1]))
-        key = fingerprint(_CUTTER, asdict(config) | {"cache": ""}, seed, *(_digest(p) for p in self._files()))
+        key = fingerprint(_CUTTER, asdict(config) | {"cache": ""}, seed, *(digest_of(p) for p in self._files()))
         made = _Rasters(config)
         parts = []
         for name, rows in zip(("train", "validation", "test"), split.parts, strict=True):
@@ -116,15 +115,6 @@ class ChipsKinds(CrossViewData):
 
     def _files(self) -> list[str]:
         return [path for path in (self.config.satellite, self.config.relief, self.config.water) if path]
-
-
-def _digest(path: str) -> str:
-    try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    except OSError as error:
-        raise InputError(
-            f"{path} cannot be read ({error.strerror}). Give the path of a raster of the Earth."
-        ) from error
 
 
 def _with_more(lat: FloatArray, lon: FloatArray, config: Config, generator: np.random.Generator) -> Split:

@@ -148,6 +148,7 @@ class Pairs(CrossViewData):
         files: dict[str, list[Shown]] = {SATELLITE: []}
         of: dict[str, list[int]] = {SATELLITE: []}
         overlaps: dict[str, list[float]] = {}
+        insides: dict[str, list[tuple[float, float]]] = {}
         seen: set[tuple[Shown, int]] = set()
         for pair in pairs:
             number, name, best = numbers[pair.place], pair.query_kind.value, pair.positives[0]
@@ -156,6 +157,7 @@ class Pairs(CrossViewData):
             files.setdefault(name, []).append((pair.query, pair.window))
             of.setdefault(name, []).append(number)
             overlaps.setdefault(name, []).append(float("nan") if best.overlap is None else best.overlap)
+            insides.setdefault(name, []).append(_inside(best))
             from_above = (best.path, best.window)
             if (from_above, number) not in seen:
                 seen.add((from_above, number))
@@ -166,7 +168,12 @@ class Pairs(CrossViewData):
             shares = np.asarray(overlaps.get(name, [np.nan]), np.float64)
             known = shares if np.isfinite(shares).all() else None
             pixels = self._decoded(shown)
-            pictures[name] = Pictures(pixels, np.asarray(of[name], np.int64), np.ones(len(shown), bool), known)
+            place = np.asarray(of[name], np.int64)
+            shares = np.asarray(insides.get(name, []), np.float64).reshape(-1, 2)
+            if name != SATELLITE:  # of two pictures of a place it is not known which one a batch shows
+                shares[np.bincount(of[SATELLITE])[place] > 1] = np.nan
+            inside = shares if np.isfinite(shares).any() else None
+            pictures[name] = Pictures(pixels, place, np.ones(len(shown), bool), known, inside)
         return Part(pictures, lat, lon)
 
     def _decoded(self, shown: Sequence[Shown]) -> UInt8[np.ndarray, "n s s 3"]:
@@ -190,6 +197,27 @@ def _seen(pixels: UInt8[np.ndarray, "h w 3"], window: Window | None) -> UInt8[np
     left, top, width, height = (round(value) for value in window)
     rows = slice(max(top, 0), max(top + height, top + 1, 1))
     return pixels[rows, max(left, 0) : max(left + width, left + 1, 1)]
+
+
+def _inside(best: Reference) -> tuple[float, float]:
+    """Where the query lies in its reference as it is shown, shares from the left and the top; NaN if not known."""
+    if best.at_px is None:
+        return float("nan"), float("nan")
+    left, top, width, height = best.window or (0.0, 0.0, *(best.size_px or _size_of(best.path)))
+    found = (best.at_px[0] - left) / width, (best.at_px[1] - top) / height
+    return found if all(0.0 <= share <= 1.0 for share in found) else (float("nan"), float("nan"))
+
+
+@lru_cache(maxsize=4096)
+def _size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a picture, from its header."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return picture.size
+    except (OSError, ValueError) as error:
+        raise InputError(f"The reference picture {path} cannot be read ({error}).") from error
 
 
 def _of_set(name: str, pairs: PairSet) -> list[Pair]:

@@ -27,12 +27,15 @@ class Pictures:
         counted: which of them are asked in scores; a blank map, for example, is not.
         overlap: ground that each shares with the satellite picture of its place, over the ground that either shows;
             ``None`` where the data states none.
+        inside: where each was taken in the satellite picture of its place, share from the left and from the top; NaN
+            where the data does not say, or the place has several satellite pictures.
     """
 
     pixels: UInt8[np.ndarray, "n height width 3"]
     place: Int[np.ndarray, " n"]
     counted: Bool[np.ndarray, " n"]
     overlap: Float[np.ndarray, " n"] | None = None
+    inside: Float[np.ndarray, "n 2"] | None = None
 
     def __len__(self) -> int:
         return len(self.place)
