@@ -31,6 +31,7 @@ import numpy as np
 from whence.core.bundle_header import BUNDLE_SCHEMA, HEADER, NAME, BundleHeader
 from whence.core.errors import ArtifactError, OptionError, unknown_name
 from whence.core.folders import MODELS_VARIABLE, model_folders
+from whence.core.threads import usual_threads
 from whence.core.version import __version__
 
 __all__ = ["Bundle", "BundleHeader", "find_bundle", "list_bundles", "load_bundle", "open_session", "write_bundle"]
@@ -295,15 +296,10 @@ def open_session(path: Path, threads: int = 0) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
-    options.intra_op_num_threads, options.inter_op_num_threads = threads or _usual_threads(), 1
+    options.intra_op_num_threads, options.inter_op_num_threads = threads or usual_threads(), 1
     # Threads that wait busily double the time where other programs want the processor too.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime has its own tree of errors, without a common root
         raise ArtifactError(f"ONNX Runtime {onnxruntime.__version__} cannot run {path}: {error}") from error
-
-
-def _usual_threads() -> int:
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    return int(allowed) if allowed.isdecimal() and int(allowed) > 0 else min(os.cpu_count() or 1, 4)

@@ -18,6 +18,7 @@ from whence.core.errors import OptionError
 from whence.crossview.register.config import PosePrior
 from whence.crossview.register.dense import Peak, search
 from whence.crossview.register.geometry import Allowed, mapped
+from whence.crossview.register.method import Expected, RegistrationMethod
 from whence.crossview.register.picture import Picture, Transform
 from whence.crossview.register.statistics import scale_and_turn
 from whence.crossview.types import Correspondences, Registration
@@ -45,8 +46,8 @@ class Config:
 
 
 @final
-class Correlator:
-    """Lays queries onto patches by correlation."""
+class Correlator(RegistrationMethod):
+    """Lays queries onto patches by correlation; without a prior, scales from 1/1.6 to 1.6 and all turns are tried."""
 
     name = "correlation"
 
@@ -61,40 +62,31 @@ class Correlator:
         valid: Bool[np.ndarray, "height width"] | None = None,
         prior: PosePrior | None = None,
     ) -> Registration:
-        """Lay a query onto a patch.
-
-        Args:
-            pixels: of the query, RGB, 8 bits.
-            patch: the reference.
-            valid: which pixels of the query hold data; without it, black areas at its edge do not.
-            prior: what is known of its scale and heading; without, scales from 1/1.6 to 1.6 and all turns are tried.
-
-        Returns:
-            The best similarity, whether or not it is true; without correspondences.
-
-        Raises:
-            ImageError: no pixel of the query or of the patch is valid.
-        """
+        """Lay a query onto a patch by the best similarity, without correspondences; see the class it implements."""
         query, reference = Picture.of(pixels, valid), Picture.of(patch.pixels, patch.valid)
-        known, gsd = prior or PosePrior(), patch.georeference.gsd_m_per_px
-        middle = 1.0 if known.gsd_m_per_px is None else known.gsd_m_per_px / gsd
-        allowed = Allowed((middle / known.scale_range, middle * known.scale_range))
-        if known.heading_deg is not None:
-            turn = (known.heading_deg - patch.georeference.up_bearing_deg + 180.0) % 360.0 - 180.0
-            allowed = Allowed(allowed.scale, turn, known.heading_range_deg)
-        rough = self._searched(query, reference, allowed, self.config.turn_step_deg, self.config.scale_step, middle)
+        known, where = prior or PosePrior(), patch.georeference
+        every = (1.0 / known.scale_range, known.scale_range)
+        expected = Expected.of(known, where.gsd_m_per_px, where.up_bearing_deg, unknown=every)
+        middle = expected.scale or 1.0
+        step, ratio = self.config.turn_step_deg, self.config.scale_step
+        rough = self._searched(query, reference, expected.allowed, step, ratio, middle)
         if rough is None:
             return _registration(None, 0.0, self.name)
-        scale, turn = scale_and_turn(rough.transform, query.centre_px)
-        step, ratio = self.config.turn_step_deg, self.config.scale_step
-        around = Allowed((scale / ratio, scale * ratio), turn, step / 2.0)
-        part, shift = _around(rough.transform, query, reference)
-        fine = self._searched(query, part, around, step / 4.0, ratio**0.25, scale)
-        best = rough
-        if fine is not None and fine.score > rough.score:
-            best = Peak(shift @ fine.transform, fine.score, rough.ratio, rough.z)
+        best = self._refined(rough, query, reference)
         coarse = max(1.0, math.sqrt(float(query.valid.sum())) * middle / self.config.side_px)
         return _registration(best, self.config.sigma_px * coarse, self.name)
+
+    def _refined(self, rough: Peak, query: Picture, reference: Picture) -> Peak:
+        """The peak moved to the best turn, then to the best scale around; what tells it from others stays."""
+        part, shift = _around(rough.transform, query, reference)
+        step, ratio, best = self.config.turn_step_deg, self.config.scale_step, rough
+        for turn_reach, scale_reach in ((step / 2.0, 1.0), (0.0, ratio)):
+            scale, turn = scale_and_turn(best.transform, query.centre_px)
+            around = Allowed((scale / scale_reach, scale * scale_reach), turn, turn_reach)
+            fine = self._searched(query, part, around, step / 4.0, ratio**0.25, scale)
+            if fine is not None and fine.score > best.score:
+                best = Peak(shift @ fine.transform, fine.score, rough.ratio, rough.z)
+        return best
 
     def _searched(
         self, query: Picture, reference: Picture, allowed: Allowed, turn_deg: float, scale: float, middle: float

@@ -77,14 +77,29 @@ class Picture:
         shrink = local_scale(transform, self.outline_px.mean(axis=0))
         pixels, inner = self.pixels, transform
         if shrink < 0.7:  # averaged first, as interpolation looks at four pixels only
-            size = tuple(max(1, round(side * shrink)) for side in self.size_px)
-            pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+            size = (max(1, round(self.size_px[0] * shrink)), max(1, round(self.size_px[1] * shrink)))
+            pixels = self._reduced(size)
             inner = transform @ np.diag([self.size_px[0] / size[0], self.size_px[1] / size[1], 1.0])
         found = cv2.warpPerspective(pixels, _of_middles(inner), (width_px, height_px), flags=cv2.INTER_LINEAR)
         mask = cv2.warpPerspective(
             self.valid.astype(np.uint8), _of_middles(transform), (width_px, height_px), flags=cv2.INTER_NEAREST
         )
         return Picture(np.asarray(found, np.uint8), mask.astype(bool))
+
+    def _reduced(self, size: tuple[int, int]) -> UInt8[np.ndarray, "height width 3"]:
+        """The pixels averaged to a size; those of the last size are kept, as one is turned many times."""
+        import cv2
+
+        kept = self._last.get(size)
+        if kept is None:
+            kept = np.asarray(cv2.resize(self.pixels, size, interpolation=cv2.INTER_AREA))
+            self._last.clear()
+            self._last[size] = kept
+        return kept
+
+    @cached_property
+    def _last(self) -> dict[tuple[int, int], UInt8[np.ndarray, "height width 3"]]:
+        return {}
 
     def cut(self, x_px: int, y_px: int, width_px: int, height_px: int) -> Picture:
         """A window inside of it."""

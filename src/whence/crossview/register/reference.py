@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -83,51 +83,62 @@ class ReferenceCache:
         return found
 
 
-class QueryCache:
-    """The last query of each thread with the features of its turned and resized copies, for one patch after another."""
+class QueryCopies:
+    """A query and the features of its turned and resized copies, for one patch after another."""
 
-    def __init__(self) -> None:
-        """Empty."""
-        self._last = threading.local()
+    def __init__(self, picture: Picture) -> None:
+        """None are made yet."""
+        self.picture = picture
+        self._made: dict[tuple[str, float, float], tuple[LocalFeatures, Transform]] = {}
+        self._lock = threading.Lock()
 
-    def picture(
-        self, pixels: UInt8[np.ndarray, "height width 3"], valid: Bool[np.ndarray, "height width"] | None
-    ) -> Picture:
-        """The query as a picture, the same object while the same arrays are asked.
-
-        Raises:
-            ImageError: no pixel is valid.
-        """
-        kept = getattr(self._last, "given", None)
-        if kept is None or kept[0] is not pixels or kept[1] is not valid:
-            self._last.picture = Picture.of(pixels, valid)
-            self._last.given, self._last.features = (pixels, valid), {}
-        picture: Picture = self._last.picture
-        return picture
-
-    def get(
-        self, picture: Picture, turn_deg: float, scale: float, encoder: LocalEncoder
-    ) -> tuple[LocalFeatures, Transform]:
+    def get(self, turn_deg: float, scale: float, encoder: LocalEncoder) -> tuple[LocalFeatures, Transform]:
         """Features of the query turned and resized, and the transform from their positions back to the query's.
 
         Scales are rounded to 2 %, so that patches of nearly one ground sample distance share them.
         """
         rounded = math.exp(round(math.log(scale) / _SCALE_STEP) * _SCALE_STEP)
         key = (encoder.NAME, round(turn_deg, 1), rounded)
-        if key not in self._last.features:
-            copy, transform = turned(picture, turn_deg, rounded)
-            self._last.features[key] = (encoder.extract(copy.pixels, copy.valid), np.linalg.inv(transform))
-        found: tuple[LocalFeatures, Transform] = self._last.features[key]
-        return found
+        with self._lock:  # who asks for the same meanwhile waits, and finds it made
+            if key not in self._made:
+                copy, transform = turned(self.picture, turn_deg, rounded)
+                self._made[key] = (encoder.extract(copy.pixels, copy.valid), np.linalg.inv(transform))
+            return self._made[key]
 
-    def nearest(self, encoder: LocalEncoder, turn_deg: float, scale: float) -> LocalFeatures:
-        """Features of the copy made before that is nearest to a turn and a scale, at their places in the query."""
+    def nearest(
+        self, copies: Iterable[tuple[float, float]], turn_deg: float, scale: float, encoder: LocalEncoder
+    ) -> LocalFeatures:
+        """Features of that of some copies (turn, scale) nearest to a turn and a scale, at their places in the query."""
         steady = encoder.TURNS_WITH_PICTURE
 
-        def off(key: tuple[str, float, float]) -> float:
-            turn = 0.0 if steady else math.radians((key[1] - turn_deg + 180.0) % 360.0 - 180.0)
-            return abs(math.log(key[2] / scale)) + abs(turn)
+        def off(copy: tuple[float, float]) -> float:
+            turn = 0.0 if steady else math.radians((copy[0] - turn_deg + 180.0) % 360.0 - 180.0)
+            return abs(math.log(copy[1] / scale)) + abs(turn)
 
-        key = min((key for key in self._last.features if key[0] == encoder.NAME), key=off)
-        features, back = self._last.features[key]
+        features, back = self.get(*min(copies, key=off), encoder)
         return replace(features, xy_px=mapped(back, features.xy_px))
+
+
+class QueryCache:
+    """The queries that were asked last; may be asked from several threads."""
+
+    def __init__(self, most: int = 4) -> None:
+        """Empty; so many are kept."""
+        self._most, self._lock = most, threading.Lock()
+        self._kept: list[tuple[np.ndarray, np.ndarray | None, QueryCopies]] = []
+
+    def get(
+        self, pixels: UInt8[np.ndarray, "height width 3"], valid: Bool[np.ndarray, "height width"] | None
+    ) -> QueryCopies:
+        """The query's copies, the same object while the same arrays are asked.
+
+        Raises:
+            ImageError: no pixel is valid.
+        """
+        with self._lock:
+            for known, mask, copies in self._kept:
+                if known is pixels and mask is valid:
+                    return copies
+            found = QueryCopies(Picture.of(pixels, valid))
+            self._kept = [*self._kept[-self._most + 1 :], (pixels, valid, found)]
+            return found

@@ -26,9 +26,10 @@ from whence.crossview.register.geometry import (
 from whence.crossview.register.guesses import LEAST_SUPPORT, SAME_PX, Guess, Pool, lead, same_place, second_support
 from whence.crossview.register.guide import Guided, guided, screened
 from whence.crossview.register.lighterglue import LighterGlue
+from whence.crossview.register.method import Expected, RegistrationMethod
 from whence.crossview.register.picture import Picture, Transform
 from whence.crossview.register.points import Pairs, match_points
-from whence.crossview.register.reference import QueryCache, Reference, ReferenceCache
+from whence.crossview.register.reference import QueryCache, QueryCopies, Reference, ReferenceCache
 from whence.crossview.register.refine import covariance_at, fit_models
 from whence.crossview.types import Correspondences, Registration
 from whence.earth.tiles.types import Patch
@@ -44,8 +45,7 @@ class _Look:
     """A query and a reference with the guesses at hand.
 
     Attributes:
-        allowed: scales and turns.
-        expected: scale and turn, as far as they are known.
+        expected: scales and turns.
         generator: of the draws.
         guesses: as first found.
         pool: all pairs.
@@ -54,16 +54,24 @@ class _Look:
 
     query: Picture
     reference: Reference
-    allowed: Allowed
-    expected: tuple[float | None, float | None]
+    expected: Expected
     generator: np.random.Generator
     guesses: list[Guess]
     pool: Pool
     screened: list[tuple[float, Guess]]
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How a query is looked at: turned, then scaled, by some encoders."""
+
+    turn_deg: float
+    scale: float
+    encoders: tuple[LocalEncoder, ...]
+
+
 @final
-class Registrar:
+class Registrar(RegistrationMethod):
     """Lays queries onto reference patches; keeps the features of the patches asked last."""
 
     def __init__(
@@ -97,24 +105,10 @@ class Registrar:
         valid: Bool[np.ndarray, "height width"] | None = None,
         prior: PosePrior | None = None,
     ) -> Registration:
-        """Lay a query onto a patch.
-
-        Args:
-            pixels: of the query, RGB, 8 bits.
-            patch: the reference.
-            valid: which pixels of the query hold data; without it, black areas at its edge do not.
-            prior: what is known of its scale and heading.
-
-        Returns:
-            The best transform found, whether or not it is true, with statistics that tell; the same for the same
-            query, patch and settings.
-
-        Raises:
-            ImageError: no pixel of the query or of the patch is valid.
-        """
+        """Lay a query onto a patch by its points; see the class it implements."""
         look = self._look(pixels, patch, valid, prior)
         for screening, guess in sorted(look.screened, key=lambda item: -item[0]):
-            best = self._guided(guess.transform, look.query, look.reference, look.allowed, look.generator)
+            best = self._guided(guess.transform, look.query, look.reference, look.expected.allowed, look.generator)
             if best is not None:
                 final = self._guess(best.transform, look.pool.near, look.pool.far, guess.peak)
                 others = [other for _, other in look.screened if not same_place(other, final, look.query)]
@@ -143,15 +137,16 @@ class Registrar:
         valid: Bool[np.ndarray, "height width"] | None,
         prior: PosePrior | None,
     ) -> _Look:
-        query = self._queries.picture(pixels, valid)
+        copies = self._queries.get(pixels, valid)
         Picture.of(patch.pixels, patch.valid)
-        known = prior or PosePrior()
+        known, bearing = prior or PosePrior(), patch.georeference.up_bearing_deg
         reference = self._references.get(patch, self._reference_scale(known, patch))
-        allowed, expected = self._allowed(known, patch, reference)
+        expected = Expected.of(known, reference.gsd_m_per_px, bearing)
         generator = np.random.default_rng(self.config.seed)
-        guesses, pool = self._guesses(query, reference, allowed, expected, known, generator)
-        screened = [self._screened(guess, query, reference, allowed, generator) for guess in guesses]
-        return _Look(query, reference, allowed, expected, generator, guesses, pool, screened)
+        views = self._views(expected)
+        guesses, pool = self._guesses(copies, reference, expected, views, generator)
+        screened = [self._screened(guess, copies, reference, expected, views, generator) for guess in guesses]
+        return _Look(copies.picture, reference, expected, generator, guesses, pool, screened)
 
     # ------------------------------------------------------------------------------------------- what is looked for
 
@@ -169,22 +164,9 @@ class Registrar:
         halvings = math.floor(math.log2(max(prior.gsd_m_per_px / patch.georeference.gsd_m_per_px, 1.0)))
         return self.config.magnify / 2.0**halvings
 
-    def _allowed(
-        self, prior: PosePrior, patch: Patch, reference: Reference
-    ) -> tuple[Allowed, tuple[float | None, float | None]]:
-        """Scales and turns that the prior allows, and what it expects."""
-        scale, turn = None, None
-        allowed = Allowed((0.02, 50.0))
-        if prior.gsd_m_per_px is not None:
-            scale = prior.gsd_m_per_px / reference.gsd_m_per_px
-            allowed = replace(allowed, scale=(scale / prior.scale_range, scale * prior.scale_range))
-        if prior.heading_deg is not None:
-            turn = (prior.heading_deg - patch.georeference.up_bearing_deg + 180.0) % 360.0 - 180.0
-            allowed = replace(allowed, turn_deg=turn, turn_range_deg=prior.heading_range_deg)
-        return allowed, (scale, turn)
-
-    def _views(self, allowed: Allowed, scale: float | None) -> list[tuple[float, float, tuple[LocalEncoder, ...]]]:
+    def _views(self, expected: Expected) -> list[_View]:
         """Turns and scales in which the query is looked at, and by which encoders."""
+        allowed, scale = expected.allowed, expected.scale
         steady = tuple(encoder for encoder in self.encoders if not encoder.TURNS_WITH_PICTURE)
         step = self.config.turn_step_deg
         count = 0 if not steady else math.ceil(max(allowed.turn_range_deg - step / 2.0, 0.0) / step - 1e-9)
@@ -193,7 +175,7 @@ class Registrar:
             turns = [allowed.turn_deg + i * step for i in range(round(360.0 / step))]
         factors = [scale] if scale is not None else [factor * self.config.magnify for factor in self.config.factors]
         return [
-            (turn, factor, self.encoders if turn == allowed.turn_deg else steady)
+            _View(turn, factor, self.encoders if turn == allowed.turn_deg else steady)
             for turn in turns
             for factor in factors
         ]
@@ -202,18 +184,14 @@ class Registrar:
 
     def _guesses(
         self,
-        query: Picture,
+        copies: QueryCopies,
         reference: Reference,
-        allowed: Allowed,
-        expected: tuple[float | None, float | None],
-        prior: PosePrior,
+        expected: Expected,
+        views: Sequence[_View],
         generator: np.random.Generator,
     ) -> tuple[list[Guess], Pool]:
-        config = self.config
-        pools = [
-            self._pairs(query, reference, turn, factor, encoders)
-            for turn, factor, encoders in self._views(allowed, expected[0])
-        ]
+        config, query, allowed = self.config, copies.picture, expected.allowed
+        pools = [self._pairs(copies, reference, view) for view in views]
         if len(pools) > 1:
             near, far, score = (np.concatenate(column) for column in zip(*pools, strict=True))
             pools.append((near, far, score))
@@ -228,8 +206,8 @@ class Registrar:
             guesses += [self._guess(transform, near, far) for transform in transforms]
         kept_guesses = self._apart(guesses, query)[: config.hypotheses + 1]
         if config.dense:
-            middle = expected[0] or config.magnify
-            limited = allowed if expected[0] else replace(allowed, scale=(middle / 1.6, middle * 1.6))
+            middle = expected.scale or config.magnify
+            limited = allowed if expected.scale else replace(allowed, scale=(middle / 1.6, middle * 1.6))
             peaks = search(
                 query,
                 reference.picture,
@@ -248,15 +226,13 @@ class Registrar:
 
     def _pairs(
         self,
-        query: Picture,
+        copies: QueryCopies,
         reference: Reference,
-        turn: float,
-        factor: float,
-        encoders: Sequence[LocalEncoder],
+        view: _View,
     ) -> tuple[Points, Points, np.ndarray]:
         near, far, score = [np.zeros((0, 2))], [np.zeros((0, 2))], [np.zeros(0)]
-        for encoder in encoders:
-            a, back = self._queries.get(query, turn, factor, encoder)
+        for encoder in view.encoders:
+            a, back = copies.get(view.turn_deg, view.scale, encoder)
             b = reference.features[encoder.NAME]
             pairs: Pairs = (
                 self._glue.match(a, b)
@@ -296,23 +272,25 @@ class Registrar:
     def _screened(
         self,
         guess: Guess,
-        query: Picture,
+        copies: QueryCopies,
         reference: Reference,
-        allowed: Allowed,
+        expected: Expected,
+        views: Sequence[_View],
         generator: np.random.Generator,
     ) -> tuple[float, Guess]:
         """The guess refined by the features that are there already, and how far its pairs exceed chance."""
-        transform, excess = guess.transform, 0.0
-        scale, turn = statistics.scale_and_turn(transform, query.outline_px.mean(axis=0))
-        features = [
-            (self._queries.nearest(encoder, turn, scale), reference.features[encoder.NAME]) for encoder in self.encoders
-        ]
+        transform, excess, outline = guess.transform, 0.0, copies.picture.outline_px
+        scale, turn = statistics.scale_and_turn(transform, outline.mean(axis=0))
+        features = []
+        for encoder in self.encoders:
+            looked = [(view.turn_deg, view.scale) for view in views if encoder in view.encoders]
+            features.append((copies.nearest(looked, turn, scale, encoder), reference.features[encoder.NAME]))
         for radius in self.config.radii_px:
             excess, transform = screened(
                 transform,
-                query.outline_px,
+                outline,
                 features,
-                allowed=allowed,
+                allowed=expected.allowed,
                 radius_px=radius,
                 inlier_px=self.config.inlier_px,
                 generator=generator,
@@ -353,7 +331,7 @@ class Registrar:
             best.reference_px,
             query.outline_px,
             models=self.config.model_names,
-            allowed=look.allowed,
+            allowed=look.expected.allowed,
             inlier_px=self.config.inlier_px,
             penalty=self.config.penalty,
         )
@@ -367,7 +345,7 @@ class Registrar:
         found = statistics.of_first(guess.matches, guess.inliers, second_support(guess, others))
         found |= {"lead": lead(guess, others)}
         found |= statistics.of_guided(best, fit, query)
-        found |= statistics.of_transform(fit, query, expected_scale=expected[0], expected_turn_deg=expected[1])
+        found |= statistics.of_transform(fit, query, expected_scale=expected.scale, expected_turn_deg=expected.turn_deg)
         found |= statistics.of_overlap(fit.transform, query, reference.picture, best.window)
         found |= statistics.of_dense(guess.peak) | {"screening": screening}
         found["scale"] /= size

@@ -69,12 +69,13 @@ class Sift(LocalEncoder):
         if self.config.equalise:
             grey = cv2.createCLAHE(2.0, (8, 8)).apply(grey)
         sift = library.SIFT_create(nfeatures=self.config.points, contrastThreshold=self.config.contrast)
-        points = sift.detect(grey, None)
         if self.config.upright:
-            points = list({(p.pt, p.size): p for p in points}.values())
+            points = list({(p.pt, p.size): p for p in sift.detect(grey, None)}.values())
             for point in points:
                 point.angle = 0.0
-        points, raw = sift.compute(grey, points) if points else ((), None)  # OpenCV fails on none
+            points, raw = sift.compute(grey, points) if points else ([], None)  # OpenCV fails on none
+        else:
+            points, raw = sift.detectAndCompute(grey, None)  # blurs the picture once, not twice
         if raw is None or not len(points):
             nothing = np.zeros(0)
             return LocalFeatures(np.zeros((0, 2)), np.zeros((0, _DIM), np.float32), nothing, size, nothing, nothing)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import os
 import sys
 import threading
 from functools import lru_cache
@@ -26,6 +25,7 @@ from jaxtyping import Float, UInt8
 
 from whence.core.errors import ArtifactError, MissingExtraError
 from whence.core.optional import is_installed
+from whence.core.threads import usual_threads
 from whence.evidence.text import tesseract
 from whence.evidence.text.config import Config
 from whence.evidence.text.lines import TextLine, clean
@@ -34,12 +34,6 @@ from whence.samples.view import View, ViewKind
 
 _NOT_INSTALLED = "Reading text needs the packages rapidocr and onnxruntime: pip install rapidocr onnxruntime"
 _MODELS = {"Det": "*_det_*.onnx", "Cls": "*_cls_*.onnx", "Rec": "*_rec_*.onnx"}
-
-
-def _usual_threads() -> int:
-    """As many as ``OMP_NUM_THREADS`` allows (worker processes set it to 1), else one a core, four at most."""
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    return int(allowed) if allowed.isdecimal() and int(allowed) > 0 else min(os.cpu_count() or 1, 4)
 
 
 def _session(model: Path, threads: int) -> Any:
@@ -98,7 +92,7 @@ class _Reader:
                     "its models; install one that does: pip install 'rapidocr>=3.4'"
                 )
             params[f"{step}.model_path"] = str(found[0])
-            sessions[step] = _session(found[0], threads or _usual_threads())
+            sessions[step] = _session(found[0], threads or usual_threads())
         self._engine = rapidocr.RapidOCR(params=params)
         with flag_override(self._engine.cfg, "allow_objects", True):
             for step, session in sessions.items():  # used when the library comes to need the step
