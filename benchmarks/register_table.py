@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from crossview_data import panels
+from crossview_windows import wilson
 from whence.crossview.verify import Config
 from whence.crossview.verify.claims import taken_by_look_alikes
 from whence.crossview.verify.table import family_of, shipped_table
@@ -27,8 +28,11 @@ NORTH_M, EAST_M = 110_900.0, 94_390.0
 def table(folder: Path, root: Path) -> None:
     """Print all tables of a folder; ``root`` is that of the data."""
     found = {path.stem.removeprefix("match_"): _read(path) for path in sorted(folder.glob("match_*.csv"))}
-    print("| region, matcher | frames | accepted | median m | ≤ 25 m | ≤ 50 m | ≤ 100 m | verified only | CPU s |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print(
+        "| region, matcher | frames | accepted (95 %) | of these ≤ 25 m | verified right | median m "
+        "| ≤ 25 m | ≤ 50 m | ≤ 100 m | verified places: median, ≤ 25 m | CPU s |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name, rows in found.items():
         print(_line(name, rows))
     for path in sorted(folder.glob("mismatch_*.csv")):
@@ -47,13 +51,17 @@ def table(folder: Path, root: Path) -> None:
 def _line(name: str, rows: Sequence[Row]) -> str:
     error = np.array([_number(row["error_m"]) for row in rows])
     verified = np.array([row["verified"] == "1" for row in rows])
-    accepted = sum(_accepted(row) for row in rows)
+    accepted = np.array([_accepted(row) for row in rows])
+    near = error <= STEPS_M[0]
+    low, high = wilson(int(accepted.sum()), len(rows))
     shares = " | ".join(f"{int((error <= step).sum())}" for step in STEPS_M)
-    own = error[verified]
     seconds = np.median([float(row["cpu_s"]) for row in rows])
+    right = f"{int((accepted & near & verified).sum())} of {int((accepted & verified).sum())}"
+    own = error[verified]
     return (
-        f"| {name} | {len(rows)} | {accepted} | {_median(error):.1f} | {shares} | {_median(own):.1f}, "
-        f"{int((own <= STEPS_M[0]).sum())} of {len(own)} | {seconds:.1f} |"
+        f"| {name} | {len(rows)} | {int(accepted.sum())} ({low:.0f} to {high:.0f} %) "
+        f"| {int((accepted & near).sum())} | {right} | {_median(error):.1f} m | {shares} "
+        f"| {_median(own):.1f} m, {int((own <= STEPS_M[0]).sum())} of {len(own)} | {seconds:.1f} |"
     )
 
 
