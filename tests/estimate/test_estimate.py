@@ -12,7 +12,7 @@ from whence.earth.partition import Partition
 from whence.estimate.coarsen import coarsen
 from whence.estimate.estimate import Config, estimate
 from whence.estimate.fuse import fuse
-from whence.estimate.peaks import error_quantiles_km, mass_within, peaks
+from whence.estimate.peaks import Disc, error_quantiles_km, peaks
 from whence.estimate.types import QueryInfo
 from whence.evidence.prior import prior_field
 from whence.evidence.types import Claim, Evidence
@@ -58,7 +58,7 @@ def test_a_sharp_belief_gives_a_sharp_answer():
     # a plane Gaussian holds 50 % within 1.177 σ and 90 % within 2.146 σ
     assert p50 == pytest.approx(1.177 * 0.02, rel=0.25)
     assert p90 == pytest.approx(2.146 * 0.02, rel=0.25)
-    assert mass_within(belief, peak.point, p50) == pytest.approx(0.5, abs=0.12)
+    assert Disc.around(belief.partition, peak.point, p50).mass(belief) == pytest.approx(0.5, abs=0.12)
 
 
 def estimate_of(*evidence: Evidence, prior: Field | None = None, **config):
@@ -94,7 +94,9 @@ def test_without_is_the_answer_computed_anew():
     found = estimate_of(gps, text)
     alone = fuse(found.prior, [text])
     entry = next(e for e in found.ledger.entries if e.source == "gps")
-    finely = mass_within(alone.on(found.belief.partition), found.point, found.error_km["p50"])
+    finely = Disc.around(found.belief.partition, found.point, found.error_km["p50"]).mass(
+        alone.on(found.belief.partition)
+    )
     assert entry.without.probability == pytest.approx(finely, rel=0.1)  # a disc's share of a cell, or its cells
     assert entry.without.probability < 0.01
     text_entry = next(e for e in found.ledger.entries if e.source == "text")

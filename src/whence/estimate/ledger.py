@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from whence.earth.coordinates import Point, distance_km
 from whence.earth.field import LN2, Field
 from whence.estimate.faithfulness import Said, measure
 from whence.estimate.fuse import allowance
-from whence.estimate.peaks import mass_within, peaks
+from whence.estimate.peaks import Disc, peaks
 from whence.estimate.types import Candidate, ClaimEntry, Ledger, LedgerEntry, Without
 from whence.evidence.types import ALLOWANCE, Claim, Evidence
 
@@ -57,8 +58,7 @@ class _Account:
 
     def rest(self, removed: Sequence[_Part], instead: Sequence[Field]) -> Field:
         """The belief without some parts: subtracted, or added up anew where that is coarser or they rule places out."""
-        base = self.prior.partition
-        if instead or any(np.isneginf(p.own.values).any() or base.union(p.own.partition) is not base for p in removed):
+        if instead or any(id(part) in self._added_anew for part in removed):
             kept = [part.own for part in self.parts if all(part is not gone for gone in removed)]
             return Field.sum([self.prior, *kept, *instead]).normalise()
         values = self.total.values.copy()
@@ -66,13 +66,29 @@ class _Account:
             values -= part.lifted.values
         return Field(self.total.partition, values).normalise()
 
+    @cached_property
+    def _added_anew(self) -> frozenset[int]:
+        """Parts (by id) that cannot be subtracted: those finer than the prior, and those that rule places out."""
+        base, partitions = self.prior.partition, {id(part.own.partition): part.own.partition for part in self.parts}
+        finer = {key for key, partition in partitions.items() if base.union(partition) is not base}
+        return frozenset(
+            id(part) for part in self.parts if id(part.own.partition) in finer or np.isneginf(part.own.values).any()
+        )
+
+    @cached_property
+    def _disc(self) -> Disc:
+        """Neighbourhood of the answer in the cells of the sum."""
+        return Disc.around(self.total.partition, self.answer, self.radius_km)
+
     def without(self, removed: Sequence[_Part], instead: Sequence[Field] = ()) -> Without:
         """Answer and neighbourhood's mass when some parts are left out, and others stand in their place."""
         belief = self.rest(removed, instead)
         moved = peaks(belief, 1, self.order)[0].point
+        same = belief.partition is self.total.partition
+        disc = self._disc if same else Disc.around(belief.partition, self.answer, self.radius_km)
         return Without(
             shift_km=float(distance_km(self.answer.lat_deg, self.answer.lon_deg, moved.lat_deg, moved.lon_deg)),
-            probability=mass_within(belief, self.answer, self.radius_km),
+            probability=disc.mass(belief),
             point=moved,
         )
 

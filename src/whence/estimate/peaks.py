@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,6 +12,7 @@ from whence.core.arrays import ranges
 from whence.earth import grid
 from whence.earth.coordinates import Point, distance_km, geodesic_median
 from whence.earth.field import Field
+from whence.earth.partition import Partition
 from whence.earth.quantiles import crossing
 
 _NEIGHBOURHOOD = 2.0  # radius of a peak's neighbourhood, in cells of the scale at which peaks are sought
@@ -51,12 +53,13 @@ def peaks(belief: Field, count: int, order: int | None = None) -> tuple[Peak, ..
     order = peak_order(belief) if order is None else order
     partition, index = belief.partition, _held(belief)
     vectors, live = partition.vectors_of(index), belief.mass[index]
-    group, weight = _groups(belief, index, order)
+    all_of_it = index.size == len(partition)
+    group, weight = _all_groups(partition, order) if all_of_it else _groups(partition, index, order)
     radius = _NEIGHBOURHOOD * float(grid.cell_size_km(order))
     out: list[Peak] = []
     while len(out) < count:
         best = int(np.argmax(np.bincount(group, live) * weight))
-        members = np.flatnonzero(group == best)
+        members = np.arange(*np.searchsorted(group, [best, best + 1]))
         centre = np.einsum("i,ij", live[members], vectors[members])
         if not np.linalg.norm(centre) > 0.0:
             break
@@ -82,10 +85,16 @@ def _held(belief: Field) -> Int[np.ndarray, " m"]:
     return np.flatnonzero(held) if few else np.arange(held.size)
 
 
-def _groups(belief: Field, index: Int[np.ndarray, " m"], order: int) -> tuple[np.ndarray, np.ndarray]:
+@lru_cache(maxsize=2)
+def _all_groups(partition: Partition, order: int) -> tuple[np.ndarray, np.ndarray]:
+    """`_groups` of all leaves: a ledger asks for the peaks of many beliefs on one partition."""
+    return _groups(partition, np.arange(len(partition)), order)
+
+
+def _groups(partition: Partition, index: Int[np.ndarray, " m"], order: int) -> tuple[np.ndarray, np.ndarray]:
     """Number of the cell of ``order`` (or coarser leaf) of each leaf, and the share that makes sizes equal."""
-    level = np.minimum(belief.partition.orders[index].astype(np.int64), order)
-    key = belief.partition.starts[index] >> (2 * (grid.MAX_ORDER - order))
+    level = np.minimum(partition.orders[index].astype(np.int64), order)
+    key = partition.starts[index] >> (2 * (grid.MAX_ORDER - order))
     first = np.concatenate([[True], key[1:] != key[:-1]])
     return np.cumsum(first) - 1, 4.0 ** (level[first] - order)
 
@@ -119,21 +128,37 @@ def error_quantiles_km(belief: Field, at: Point, levels: tuple[float, ...]) -> t
     return tuple(np.maximum.accumulate(out).tolist())
 
 
-def mass_within(belief: Field, at: Point, radius_km: float) -> float:
-    """Mass of the belief within a distance of a point.
+@dataclass(frozen=True, eq=False)
+class Disc:
+    """The cells of a partition within a distance of a point.
 
     Cells count whole by their centres; of the cell of the point itself, if it is larger than the disc, the disc's
     share of its area counts.
+
+    Attributes:
+        inside: cells whose centres lie within, without that of the point.
+        own: cell of the point.
+        share: of that cell that counts.
     """
-    partition = belief.partition
-    order = int(np.clip(grid.order_for_size_km(radius_km / 3.0 + 1e-4), 3, 24))
-    shift = 2 * (grid.MAX_ORDER - order)
-    cells = grid.disc(at.lat_deg, at.lon_deg, radius_km + grid.radius_km(order), order)
-    first = np.searchsorted(partition.starts, cells << shift, side="right") - 1
-    around = ranges(first, np.searchsorted(partition.starts, (cells + 1) << shift) - first)
-    around = around[np.diff(around, prepend=-1) > 0]  # ascending; a large leaf stands there once a cell
-    far = grid.chord_km(partition.vectors_of(around), grid.unit_vectors(at.lat_deg, at.lon_deg))
-    own = int(partition.index_at(at.lat_deg, at.lon_deg))
-    inside = around[(far <= radius_km) & (around != own)]
-    share = min(1.0, np.pi * radius_km**2 / float(partition.areas_km2[own]))
-    return float(belief.mass[inside].sum() + share * belief.mass[own])
+
+    inside: Int[np.ndarray, " m"]
+    own: int
+    share: float
+
+    @staticmethod
+    def around(partition: Partition, at: Point, radius_km: float) -> Disc:
+        """Find the cells around a point."""
+        order = int(np.clip(grid.order_for_size_km(radius_km / 3.0 + 1e-4), 3, 24))
+        shift = 2 * (grid.MAX_ORDER - order)
+        cells = grid.disc(at.lat_deg, at.lon_deg, radius_km + grid.radius_km(order), order)
+        first = np.searchsorted(partition.starts, cells << shift, side="right") - 1
+        around = ranges(first, np.searchsorted(partition.starts, (cells + 1) << shift) - first)
+        around = around[np.diff(around, prepend=-1) > 0]  # ascending; a large leaf stands there once a cell
+        far = grid.chord_km(partition.vectors_of(around), grid.unit_vectors(at.lat_deg, at.lon_deg))
+        own = int(partition.index_at(at.lat_deg, at.lon_deg))
+        share = min(1.0, np.pi * radius_km**2 / float(partition.areas_km2[own]))
+        return Disc(around[(far <= radius_km) & (around != own)], own, share)
+
+    def mass(self, belief: Field) -> float:
+        """Mass of a belief on the same partition."""
+        return float(belief.mass[self.inside].sum() + self.share * belief.mass[self.own])
