@@ -3,17 +3,21 @@
     python benchmarks/faithfulness.py photos.csv [--limit 40] [--sources alignment] [--model NAME] [--kind satellite]
         [--tests curves,interventions] [--orders 20] [--grid 3] [--out faithfulness.json]
     python benchmarks/faithfulness.py --chips 200 --raster bluemarble.jpg --model chips --kind satellite
+    python benchmarks/faithfulness.py --folds runs/pocket --photos photos --pictures 24 [--skip 8] [--region-orders 10]
     python benchmarks/faithfulness.py --time
 
 The first runs the tests of ``whence faithfulness`` and prints its figures as Markdown; the GPS tags are left out. The
 second does so with satellite chips of places drawn on land, cut from a raster of the whole Earth as in
-``benchmarks/chips.py``. The third measures what the score of a ledger costs over the default prior, by how many claims
-there are.
+``benchmarks/chips.py``. The third paints parts of pictures over, each picture explained by the model that was not shown
+its photographer (made by ``benchmarks/pocket.py --parts folds``): so many pictures of each photographer, in an order
+drawn by ``--seed``, the first ``--skip`` left out; intervals are by bootstrap over places. The last measures what the
+score of a ledger costs over the default prior, by how many claims there are.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import statistics
 import subprocess
@@ -25,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from pocket_photos import interval
 from whence.earth.coordinates import Point
 from whence.earth.field import Field
 from whence.estimate.faithfulness import Said, measure
@@ -60,6 +65,52 @@ def run(table: Path, given: argparse.Namespace, out: Path) -> dict[str, Any]:
     return dict(json.loads(out.read_text(encoding="utf-8")))
 
 
+def of_folds(given: argparse.Namespace) -> dict[str, Any]:
+    """Curves over regions of pictures of every photographer, by the model that was not shown that one."""
+    out: dict[str, Any] = {}
+    rows: list[tuple[str, str, dict[str, Any]]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, path in enumerate(sorted(given.folds.glob("fold*.csv"))):
+            with path.open(newline="", encoding="utf-8") as file:
+                photographs = list(csv.DictReader(file))
+            order = np.random.default_rng([given.seed, number]).permutation(len(photographs))
+            chosen = [photographs[i] for i in order[given.skip : given.skip + given.pictures]]
+            names = {str(given.photos.resolve() / row["file"]): row for row in chosen}
+            table = Path(folder) / path.name
+            lines = ["file,lat_deg,lon_deg", *(f"{n},{row['lat_deg']},{row['lon_deg']}" for n, row in names.items())]
+            table.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            given.model, given.sources, given.tests = str(path.with_suffix("")), "scenery", "regions"
+            found = run(table, given, Path(folder) / "found.json")
+            for item in found["by_picture"]:
+                row = names[item["name"]]
+                place = f"{float(row['lat_deg']):.1f},{float(row['lon_deg']):.1f}"
+                rows += [(row["source_repo"], place, item["curves"]["region"])] if "region" in item["curves"] else []
+            out.setdefault("not measured", 0)
+            out["not measured"] += len(chosen) - sum("region" in item["curves"] for item in found["by_picture"])
+            print(
+                json.dumps({path.stem: region_figures([r for r in rows if r[0] == chosen[0]["source_repo"]])}),
+                flush=True,
+            )
+    return {**out, **region_figures(rows)}
+
+
+def region_figures(rows: list[tuple[str, str, dict[str, Any]]]) -> dict[str, Any]:
+    """Shares of pictures whose curves are better than random, and areas between the curves, with intervals."""
+    areas = {
+        name: np.array([np.mean(curves[name]["bits"][1:-1]) for _, _, curves in rows])
+        for name in ("ledger", "reverse", "random")
+    }
+    gains = {"deletion": areas["ledger"] - areas["random"], "insertion": areas["random"] - areas["reverse"]}
+    places, out = [place for _, place, _ in rows], {"pictures": len(rows), "places": len({p for _, p, _ in rows})}
+    for name, gain in gains.items():
+        better = (gain > 0).astype(np.float64)
+        out[f"{name} better than random"] = interval(better, places, np.random.default_rng(0))
+        out[f"{name}, bits between the curves"] = interval(gain, places, np.random.default_rng(0))
+    beaten = np.array([curves["orders_beaten"] for _, _, curves in rows])
+    out["random orders beaten in deletion"] = interval(beaten, places, np.random.default_rng(0))
+    return out
+
+
 def markdown(columns: tuple[str, ...], found: list[tuple[str, ...]]) -> str:
     """Rows as a Markdown table."""
     lines = [columns, tuple("---" for _ in columns), *found]
@@ -88,6 +139,11 @@ def main() -> None:
     parser.add_argument("table", nargs="?", type=Path)
     parser.add_argument("--chips", type=int, default=0)
     parser.add_argument("--raster")
+    parser.add_argument("--folds", type=Path, help="folder of benchmarks/pocket.py --parts folds")
+    parser.add_argument("--photos", type=Path, help="folder that the names in its tables are below")
+    parser.add_argument("--pictures", type=int, default=24, help="of each photographer, with --folds")
+    parser.add_argument("--skip", type=int, default=8, help="that come before them")
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--time", action="store_true")
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--out", type=Path)
@@ -96,6 +152,12 @@ def main() -> None:
     given = parser.parse_args()
     if given.time:
         time_of_score(given.repeats)
+        return
+    if given.folds:
+        told = of_folds(given)
+        print(json.dumps(told, indent=1))
+        if given.out:
+            given.out.write_text(json.dumps(told, indent=1), encoding="utf-8")
         return
     with tempfile.TemporaryDirectory() as folder:
         table = chips(given.raster, given.chips, Path(folder)) if given.chips else given.table
