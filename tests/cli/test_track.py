@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,20 @@ def _run(*args: object):
         return CliRunner().invoke(program, [str(a) for a in args])
 
 
+def _hold_to_their_layout(rows: list[dict]) -> None:
+    """Every line is what the schema that is named in it says."""
+    import jsonschema
+
+    schemas = {
+        "whence.track/1": files("whence.crossview.track") / "track.schema.json",
+        "whence.failure/1": files("whence.batch") / "failure.schema.json",
+    }
+    known = {name: json.loads(path.read_text(encoding="utf-8")) for name, path in schemas.items()}
+    assert rows
+    for row in rows:
+        jsonschema.validate(row, known[row["schema"]], cls=jsonschema.Draft202012Validator)
+
+
 def test_a_flight_is_followed_and_written_in_every_form(flight, tmp_path):
     tiles, frames, truth = flight
     out = {name: tmp_path / f"track.{name}" for name in ("jsonl", "html", "gpx", "geojson", "kml")}
@@ -53,6 +68,7 @@ def test_a_flight_is_followed_and_written_in_every_form(flight, tmp_path):
     assert "f3.png" in done.output
     rows = [json.loads(line) for line in out["jsonl"].read_text().splitlines()]
     assert [row["schema"] for row in rows].count("whence.failure/1") == 1
+    _hold_to_their_layout(rows)
     last = rows[-1]
     assert last["status"] == "tracking"
     assert float(distance_km(last["point"]["lat_deg"], last["point"]["lon_deg"], *truth[-1])) * 1e3 < 2.0
@@ -77,7 +93,9 @@ def test_a_table_places_frames_that_are_not_matched(flight, tmp_path):
     table.write_text("\n".join(["file,time_s,lat_deg,lon_deg", *rows]))
     done = _run("track", frames / "f0.png", frames / "f1.png", "--tiles", other, *SET, "--telemetry", table, "--smooth")
     assert done.exit_code == Exit.DONE, done.output
-    last = json.loads(done.output.splitlines()[-1])
+    rows = [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
+    _hold_to_their_layout(rows)
+    last = rows[-1]
     assert last["smoothed"]
     assert last["status"] == "tracking"
     assert float(distance_km(last["point"]["lat_deg"], last["point"]["lon_deg"], *truth[1])) * 1e3 < 10.0
@@ -87,6 +105,8 @@ def test_a_table_places_frames_that_are_not_matched(flight, tmp_path):
     ("args", "said"),
     [
         (("--prior", "1,2"), "--prior takes LAT,LON,M"),
+        (("--prior", "1,2,-5"), "Leave --prior out to look"),
+        (("--prior", "1,2,inf"), "number of metres above 0"),
         (("--kind", "dron"), "Did you mean 'drone'"),
         (("--set", "track.speed=3"), "speed_mps"),
         (("--set", "telemetry.heading=3"), "heading_sigma_deg"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -321,9 +322,15 @@ def near_of(text: str | None) -> tuple[float, float, float] | None:
         lat, lon, radius_m = (float(part) for part in text.split(","))
     except ValueError as error:
         raise click.BadOptionUsage(
-            "--near", f"--near takes LAT,LON,M such as 46.84,-91.99,500, got {text!r}."
+            "--near",
+            f"--near takes LAT,LON,M: degrees north and east and a radius in metres, separated by commas, such as "
+            f"46.84,-91.99,500; got {text!r}.",
         ) from error
-    if not radius_m > 0.0:
-        raise click.BadOptionUsage("--near", f"The radius of --near is above 0 m, received {radius_m:g}.")
+    if not 0.0 < radius_m < math.inf:
+        raise click.BadOptionUsage(
+            "--near",
+            f"The radius of --near is a number of metres above 0, received {radius_m:g}. Leave --near out to look "
+            "everywhere.",
+        )
     at = point(lat, lon)
     return at.lat_deg, at.lon_deg, radius_m

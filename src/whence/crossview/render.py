@@ -44,6 +44,7 @@ def _match(match: Match) -> dict[str, object]:
     return {
         "accepted": match.accepted,
         "probability": match.probability,
+        "same_place": match.same_place,
         "threshold": match.threshold,
         "pose": None if match.pose is None else _pose(match.pose),
         "reference": {

@@ -4,10 +4,12 @@ import json
 import math
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 import pytest
+from jsonschema import Draft202012Validator, ValidationError
 from PIL import Image
 
 from made_tracks import AREA, error_m, pose, straight
@@ -15,7 +17,7 @@ from whence.core.errors import InputError
 from whence.crossview.track.export import ellipse, frame_record, track_features, track_gpx
 from whence.crossview.track.filter import TrackFilter
 from whence.crossview.track.follow import follow, frames_of
-from whence.crossview.track.types import TrackStatus
+from whence.crossview.track.types import Telemetry, TrackStatus
 from whence.crossview.types import Correspondences, Match, Registration
 from whence.earth.coordinates import distance_km
 from whence.earth.formats import features_to_geojson
@@ -73,6 +75,53 @@ def test_frames_are_looked_for_where_the_track_leads(followed):
     assert script.asked[-1][1] == pytest.approx(53.0, abs=6.0)
     assert {asked[3] for asked in script.asked} == {ViewKind.DRONE}
     assert error_m(done[-1].estimate, truth[-1]) < 6.0
+
+
+def test_frames_are_matched_with_the_headings_of_their_telemetry(tmp_path):
+    """A yaw that writes half a turn too much is seen through, and matching is asked by the right one."""
+    truth, made = straight(7)
+    paths = _pictures(tmp_path, 7)
+    off = [0.0, 0.0, 180.0, 180.0, 180.0, 180.0, 0.0]
+    table = {
+        path.name: Telemetry(i, heading_deg=(53.0 + turn) % 360.0, heading_sigma_deg=5.0)
+        for i, (path, turn) in enumerate(zip(paths, off, strict=True))
+    }
+    script = Script(made)
+    done = list(follow(frames_of(paths, table=table), script, TrackFilter(AREA)))
+    asked = [heading for _, heading, _, _ in script.asked]
+    assert asked[0] == pytest.approx(53.0)
+    assert asked[4] == pytest.approx(53.0)  # the track knows by now that the yaw is flipped
+    assert all(one.observation.heading_given for one in done)
+    assert "half a turn off" in " ".join(done[4].estimate.reasons)
+    assert done[-1].estimate.heading_deg == pytest.approx(53.0, abs=3.0)
+    assert error_m(done[-1].estimate, truth[-1]) < 6.0
+
+
+def test_a_turn_between_frames_is_told_by_the_telemetry():
+    track = TrackFilter(AREA)
+    assert track.heading_expected() is None
+    assert track.heading_expected(Telemetry(0.0, heading_deg=math.nan)) is None
+    _, made = straight(5)
+    for frame in made:
+        track.step(replace(frame, telemetry=Telemetry(frame.time_s, heading_deg=53.0)))
+    assert track.heading_expected() == pytest.approx(53.0, abs=3.0)
+    assert track.heading_expected(Telemetry(9.0, heading_deg=143.0)) == pytest.approx(143.0)
+
+
+def test_every_kind_of_record_holds_to_the_schema(followed):
+    _, _, done = followed
+    schema = json.loads((files("whence.crossview.track") / "track.schema.json").read_text(encoding="utf-8"))
+    validator = Draft202012Validator(schema)
+    records = [frame_record(one) for one in done if one.estimate is not None]
+    assert {record["status"] for record in records} >= {"tracking", "coasting"}
+    for record in records:
+        validator.validate(record)
+        assert list(record) == schema["required"]
+    verdicts = set(schema["properties"]["decisions"]["items"]["properties"]["verdict"]["enum"])
+    assert {item["verdict"] for record in records for item in record["decisions"]} <= verdicts
+    assert set(schema["properties"]["status"]["enum"]) == {status.value for status in TrackStatus}
+    with pytest.raises(ValidationError):
+        validator.validate(records[0] | {"status": "found"})
 
 
 def test_a_bad_frame_is_named_and_passed_over(followed):

@@ -1,4 +1,4 @@
-"""A track as JSON values, GPX, and features for GeoJSON and KML."""
+"""A track as JSON values that ``track.schema.json`` defines, as GPX, and as features for GeoJSON and KML."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ def frame_record(done: TrackedFrame, *, failure_type: str = "ImageError") -> dic
         done: the frame.
         failure_type: what the error is called.
     """
-    query = {"name": str(done.frame.path), "sha256": done.sha256 or None}
     estimate = done.estimate
     if estimate is None:
+        query: dict[str, Any] = {"name": str(done.frame.path), "sha256": [done.sha256] if done.sha256 else []}
         error = {"type": failure_type, "message": done.problem}
         return {"schema": FAILURE_SCHEMA, "query": query, "error": error, "versions": {"whence": __version__}}
     searched = done.observation.searched if done.observation is not None else None
     return {
         "schema": SCHEMA,
-        "query": query,
+        "query": {"name": str(done.frame.path), "sha256": done.sha256 or None},
         "time_s": round(estimate.time_s, 6),
         "status": estimate.status.value,
         "point": {"lat_deg": round(estimate.lat_deg, 8), "lon_deg": round(estimate.lon_deg, 8)},

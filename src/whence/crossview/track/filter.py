@@ -34,6 +34,7 @@ _RADIUS_OF_90 = math.sqrt(-2.0 * math.log(0.1))
 _LEAST_ALTITUDE_M = 2.0
 _ALTITUDE_VAR = 1e-4
 _FEWEST_PARTS = 6
+_HEADING_KNOWN_DEG = 25.0
 
 
 @final
@@ -123,6 +124,24 @@ class TrackFilter:
             belief = predicted(belief, self.config, time_s - self._time_s)
         region, least_m = region_to_search(belief, self.plane, self.area, self.config)
         return region._replace(radius_m=self._budget.radius(region.radius_m, least_m))
+
+    def heading_expected(self, telemetry: Telemetry | None = None) -> float | None:
+        """The heading that the next frame should be matched with, degrees; ``None`` if nothing tells it.
+
+        That of the frame's own telemetry, turned by half a turn if the track has found that it is off by so much: a
+        camera may have turned since the last frame. Without telemetry that of the track.
+
+        Args:
+            telemetry: of the next frame.
+        """
+        told = None if telemetry is None else telemetry.heading_deg
+        last = self.last
+        track = last.heading_deg if last is not None and last.heading_sigma_deg < _HEADING_KNOWN_DEG else None
+        if told is None or not math.isfinite(told):
+            return track
+        weight, belief = float(self.belief.weight.sum()), self.belief
+        flipped = float(belief.weight @ (belief.flip == 1)) > _USED * weight > 0.0
+        return (told + 180.0 * flipped) % 360.0
 
     def step(self, observation: FrameObservation) -> TrackEstimate:
         """Take up a frame.

@@ -22,7 +22,6 @@ from whence.samples.view import View, ViewKind
 
 ORDERS = ("auto", "time", "name")
 _LEAST_PROBABILITY = 1e-4
-_HEADING_KNOWN_DEG = 25.0
 
 
 class FrameMatcher(Protocol):
@@ -193,7 +192,7 @@ def follow(
 def _observed(frame: Frame, view: View, match: FrameMatcher, track: TrackFilter) -> FrameObservation:
     region = track.search_region(frame.time_s)
     everywhere = region == track.area
-    heading = _heading_known(frame, track)
+    heading = track.heading_expected(frame.telemetry)
     started = time.perf_counter()
     found = match(view, near=None if everywhere else region, heading_deg=heading, k=track.candidates_wanted)
     took = (time.perf_counter() - started) * 1e3
@@ -211,14 +210,6 @@ def _observed(frame: Frame, view: View, match: FrameMatcher, track: TrackFilter)
         matching_ms=took,
         name=str(frame.path),
     )
-
-
-def _heading_known(frame: Frame, track: TrackFilter) -> float | None:
-    """The heading to match with: that of the track, else the telemetry's, which may be upside down."""
-    last = track.last
-    if last is not None and last.heading_deg is not None and last.heading_sigma_deg < _HEADING_KNOWN_DEG:
-        return last.heading_deg
-    return frame.telemetry.heading_deg if frame.telemetry is not None else None
 
 
 def _hash(path: Path) -> str:
