@@ -51,7 +51,7 @@ def test_each_site_is_told_by_the_others():
 def test_sites_with_one_answer_are_left_out():
     lonely = pairs_of("sea", False, nothing=500)
     assert fit_outcomes([*TOWN, *lonely]) == fit_outcomes(TOWN)
-    with pytest.raises(InputError, match="no site of 500 pairs has both"):
+    with pytest.raises(InputError, match="no site has pairs of both: sea"):
         fit_outcomes(lonely)
 
 

@@ -20,6 +20,11 @@ NOTHING, WRONG, OTHER = "nothing", "wrong", "other"
 
 ENDS = (NOTHING, WRONG, OTHER)
 
+Counts = Mapping[str, Mapping[str, Mapping[str, int]]]
+"""By site, then ``belongs`` or ``does not``, then one of `ENDS` or ``pairs``."""
+
+_SIDES = {True: "belongs", False: "does not"}
+
 
 @dataclass(frozen=True, slots=True)
 class Searched:
@@ -37,7 +42,7 @@ class Searched:
 
 
 def counts(pairs: Iterable[Searched]) -> dict[str, dict[str, dict[str, int]]]:
-    """How often each search ended how: by site, then ``belongs`` or ``does not``, then `ENDS` and ``pairs``."""
+    """How often the searches ended how, as `Counts` has it."""
     found: dict[str, dict[str, dict[str, int]]] = {}
     for pair in pairs:
         site = found.setdefault(pair.site, {side: dict.fromkeys((*ENDS, "pairs"), 0) for side in _SIDES.values()})
@@ -45,9 +50,6 @@ def counts(pairs: Iterable[Searched]) -> dict[str, dict[str, dict[str, int]]]:
         own[pair.end] += 1
         own["pairs"] += 1
     return found
-
-
-_SIDES = {True: "belongs", False: "does not"}
 
 
 def fit_outcomes(pairs: Sequence[Searched]) -> Outcome:
@@ -59,10 +61,28 @@ def fit_outcomes(pairs: Sequence[Searched]) -> Outcome:
     Raises:
         InputError: no site has both pairs that belong and pairs that do not.
     """
-    by_site = [site for site in counts(pairs).values() if all(site[side]["pairs"] for side in _SIDES.values())]
+    return outcome_of(counts(pairs))
+
+
+def outcome_of(counted: Counts, without: str = "") -> Outcome:
+    """Log-odds of failing, from what `counts` gives.
+
+    Args:
+        counted: by site, as the card of a table holds it for each way to search.
+        without: a site to leave out.
+
+    Raises:
+        InputError: no site has both pairs that belong and pairs that do not.
+    """
+    by_site = [
+        site
+        for name, site in counted.items()
+        if name != without and all(site[side]["pairs"] for side in _SIDES.values())
+    ]
     if not by_site:
         raise InputError(
-            f"Outcomes are counted where queries belong and where they do not; no site of {len(pairs)} pairs has both."
+            "Outcomes are counted where queries belong and where they do not; no site has pairs of both: "
+            f"{', '.join(counted) or 'there are none'}."
         )
     return Outcome(_log_ratio(by_site, NOTHING), _log_ratio(by_site, WRONG))
 
@@ -77,10 +97,10 @@ def _log_ratio(by_site: Sequence[Mapping[str, Mapping[str, int]]], end: str) -> 
 
 def held_out(pairs: Sequence[Searched]) -> dict[str, Outcome]:
     """For each site the log-odds that the others give; sites without any other are left out."""
-    found = {}
-    for site in sorted({pair.site for pair in pairs}):
+    found, counted = {}, counts(pairs)
+    for site in sorted(counted):
         try:
-            found[site] = fit_outcomes([pair for pair in pairs if pair.site != site])
+            found[site] = outcome_of(counted, without=site)
         except InputError:
             continue
     return found

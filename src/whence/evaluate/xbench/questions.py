@@ -22,6 +22,7 @@ from whence.evaluate.metrics import Interval, draw_weights, intervals
 from whence.evaluate.xbench.answer import Answerer, pictures_of
 from whence.evaluate.xbench.files import Benchmark
 from whence.evaluate.xbench.geometry import moved, pose
+from whence.evaluate.xbench.negatives import edges_of, touching
 from whence.evaluate.xbench.types import SCHEMA, Item, check_schema
 from whence.explain.match.amounts import COMPASS
 
@@ -184,16 +185,20 @@ def quadrant(at_px: tuple[float, float], size_px: tuple[int, int]) -> int:
 def _tiles(
     matched: Sequence[Item], others: Mapping[str, Sequence[Item]], generator: np.random.Generator
 ) -> Iterator[Question]:
-    files = sorted({item.reference.file: item.reference_place for item in matched}.items())
+    files = sorted({item.reference.file: item for item in matched}.items())
+    edges = np.array([edges_of(item.georeference) for _, item in files])
+    position = {file: i for i, (file, _) in enumerate(files)}
     for number, item in enumerate(matched):
         wrong = {other.reference.file for other in others[item.name.partition("-")[0]]}
         if not wrong:
             continue
-        # The mismatched references of the item first, then any of other places.
+        # The mismatched references of the item first, then any of other places that surely do not show it.
+        places = {item.place} | {other.reference_place for other in others[item.name.partition("-")[0]]}
+        near = touching(edges, position[item.reference.file])
         spare = [
             file
-            for file, place in files
-            if place not in {item.place} | {o.reference_place for o in others[item.name.partition("-")[0]]}
+            for (file, other), touches in zip(files, near, strict=True)
+            if not touches and other.reference_place not in places
         ]
         drawn = [spare[i] for i in generator.permutation(len(spare))]
         choices = [*sorted(wrong), *drawn][:3]
