@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from whence.core.errors import OptionError
 from whence.crossview.ground import Ground
 from whence.crossview.known import Known
+from whence.crossview.rerank import ordered_inside
 from whence.earth.coordinates import destination, distance_km
 from whence.earth.field import CellRegion, Field
 from whence.samples.view import View, ViewKind
@@ -34,10 +36,14 @@ class Config:
     "An area that fits into so many pixels at the query's resolution is one place."
     areas: int = 64
     "An area without embeddings is covered by at most so many places."
+    inside: int = 20
+    "Places that are re-ranked, and moved, by models that also find where in a tile a view lies; 0 for none."
 
     def __post_init__(self) -> None:
-        if min(self.count, self.asked, self.whole_px, self.areas) < 1:
-            raise OptionError(f"candidates.count, asked, whole_px and areas are 1 at least, received {self}.")
+        if min(self.count, self.asked, self.whole_px, self.areas) < 1 or self.inside < 0:
+            raise OptionError(
+                f"candidates.count, asked, whole_px and areas are 1 at least, inside 0 at least, received {self}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,8 @@ class Place:
         shown_m: how much ground the query is thought to show along its long side.
         score: how alike the query is, 0 if that was not asked.
         heading_deg: in which the query was most alike; ``None`` if it was not turned.
+        sigma_m: standard deviation of the middle along an axis, where a model says it; ``None`` if the query may lie
+            anywhere in the square.
     """
 
     lat_deg: float
@@ -59,6 +67,7 @@ class Place:
     shown_m: float
     score: float = 0.0
     heading_deg: float | None = None
+    sigma_m: float | None = None
 
 
 def find_places(query: View, ground: Ground, known: Known, within: Within | None, config: Config) -> tuple[Place, ...]:
@@ -112,12 +121,16 @@ def _by_likeness(query: View, ground: Ground, known: Known, within: Within | Non
         headings = [0.0]
     else:
         headings = [360.0 * i / encoder.turns for i in range(encoder.turns)]
-    vectors = encoder.embed([upright(query.pixels, heading) for heading in headings], query.kind)
+    turned = [upright(query.pixels, heading) for heading in headings]
+    vectors = encoder.embed(turned, query.kind)
     near = None
     if known.lat_deg is not None and known.lon_deg is not None and math.isfinite(known.radius_m):
         near = (known.lat_deg, known.lon_deg, known.radius_m)
     hits = ground.search(vectors, config.asked, within=within, near=near)
     sides = ground.windows.side_m
+    shown = None if known.gsd_m_per_px is None else known.gsd_m_per_px * max(query.pixels.shape[:2])
+    reader = encoder.inside if config.inside and query.kind is not ViewKind.SATELLITE else None
+    count = max(config.count, config.inside) if reader is not None else config.count
     found: list[Place] = []
     for at in np.argsort(-hits.scores, axis=None, kind="stable"):
         turn, rank = divmod(int(at), hits.scores.shape[1])
@@ -125,15 +138,31 @@ def _by_likeness(query: View, ground: Ground, known: Known, within: Within | Non
         if row < 0 or not math.isfinite(score):
             continue
         side = float(sides[row])
-        if known.gsd_m_per_px is not None and not _fits(side, known.gsd_m_per_px * max(query.pixels.shape[:2])):
+        if shown is not None and not _fits(side, shown):
             continue
         lat, lon = float(hits.lat_deg[turn, rank]), float(hits.lon_deg[turn, rank])
         heading = headings[turn] % 360.0 if len(headings) > 1 else None
         if all(_apart(lat, lon, side, other) for other in found):
             found.append(Place(lat, lon, side, side, score, heading))
-        if len(found) == config.count:
+        if len(found) == count:
             break
-    return tuple(found)
+    if reader is None:
+        return tuple(found)
+    by_heading = dict(zip([h % 360.0 for h in headings] if len(headings) > 1 else [None], turned, strict=True))
+    moved = ordered_inside(by_heading, query.kind, found, ground, reader, shown)
+    return _once(moved)[: config.count]
+
+
+def _once(places: Sequence[Place]) -> tuple[Place, ...]:
+    """Places without those that a model moved to where a better one is: overlapping tiles show the same ground."""
+    out: list[Place] = []
+    for place in places:
+        away = [float(distance_km(place.lat_deg, place.lon_deg, other.lat_deg, other.lon_deg)) * 1e3 for other in out]
+        if all(
+            metres > _SAME_SHARE * min(place.shown_m, other.shown_m) for metres, other in zip(away, out, strict=True)
+        ):
+            out.append(place)
+    return tuple(out)
 
 
 def _fits(side_m: float, shown_m: float) -> bool:
