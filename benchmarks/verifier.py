@@ -4,7 +4,8 @@
 
 The answers for each site come from curves that were fitted without it; coeffic is never fitted to. Prints how many
 true registrations were accepted, how many false ones, the expected calibration error with its interval, the mean
-likelihood ratio of the false ones (1 at most if odds keep their word), what becomes of drone frames by matcher, and the
+likelihood ratio of the false ones (1 at most if odds keep their word), what becomes of drone frames by matcher, how
+many matched pairs each matcher registered by sensors, how many of them the ellipse of the position holds, and the
 log-odds of a few made measures; with ``--before`` also by another table, such as one fitted with ``--tail 0``.
 """
 
@@ -30,6 +31,9 @@ DRAWS = 1000
 MEASURES = tuple(DIRECTIONS)
 NEVER_FITTED = ("coeffic",)
 NEAR_M = (25.0, 50.0, 100.0)
+ELLIPSE_90 = 4.605
+"""Squared standard deviations within which a Gaussian of the plane holds 90 %."""
+
 LOOK_ALIKES = VerifyConfig().lookalike_share
 TYPICAL = (
     ("points", 1.0, 1.0),
@@ -176,6 +180,25 @@ def frames(rows: Sequence[dict[str, str]], odds: np.ndarray, threshold: float) -
     return measured
 
 
+def registered(rows: Sequence[dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Of the matched pairs of each kind how many were registered, by matcher."""
+    counts: dict[str, dict[str, list[int]]] = {}
+    for row in rows:
+        if row["matched"] == "1":
+            both = counts.setdefault(row["kind"], {}).setdefault(row["matcher"], [0, 0])
+            both[0] += row["label"] == "1"
+            both[1] += 1
+    return {kind: {name: f"{a} / {b}" for name, (a, b) in by.items()} for kind, by in counts.items()}
+
+
+def ellipses(rows: Sequence[dict[str, str]]) -> dict[str, str]:
+    """Of right registrations how many lie within the ellipse that should hold 90 %, by site."""
+    right = [row for row in rows if row["label"] == "1" and row.get("middle_sigma2")]
+    sites = sorted({row["site"] for row in right})
+    inside = {site: [float(r["middle_sigma2"]) <= ELLIPSE_90 for r in right if r["site"] == site] for site in sites}
+    return {site: f"{sum(own)} of {len(own)}" for site, own in inside.items()}
+
+
 def typical(tables: dict[str, VerifierTable]) -> list[dict[str, object]]:
     """Log-odds of `TYPICAL` by each table, before and after look-alikes are thought of."""
     said = []
@@ -254,6 +277,7 @@ def main() -> None:
         tables = {"before": VerifierTable.from_json(given.before.read_text(encoding="utf-8"))} | tables
     measured = frames([rows[i] for i in np.flatnonzero(never)], odds[never], threshold)
     said = {"threshold": threshold, "groups": result, "frames": measured, "typical": typical(tables)}
+    said |= {"registered": registered(rows), "inside_ellipse_90": ellipses(rows)}
     json.dump(said, sys.stdout, indent=1)
     sys.stdout.write("\n")
 
