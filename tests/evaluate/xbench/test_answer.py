@@ -1,13 +1,22 @@
 """The own matcher on made terrain: answers, explanations, files, questions, teachers and the review."""
 
 import csv
+from dataclasses import replace
 
 import pytest
 
-from made_xbench import benchmark
+from made_xbench import benchmark, candidate
 from whence.core.errors import ArtifactError, InputError, OptionError
-from whence.evaluate.xbench.answer import Answerer, Config, answer_all
-from whence.evaluate.xbench.files import read_answers, read_explanations, write_answers, write_explanations
+from whence.evaluate.xbench.answer import Answerer, Config, answer_all, pictures_of
+from whence.evaluate.xbench.build import Config as BuildConfig
+from whence.evaluate.xbench.build import build
+from whence.evaluate.xbench.files import (
+    open_benchmark,
+    read_answers,
+    read_explanations,
+    write_answers,
+    write_explanations,
+)
 from whence.evaluate.xbench.questions import (
     QUADRANTS,
     answer_questions,
@@ -51,6 +60,16 @@ def test_matches_are_found_and_explained(made, answers):
     assert found.figures["contradiction rate"].value == 0.0
 
 
+def test_what_is_asked_is_the_place_not_the_transform(made, answers):
+    whole = {item.name: item for item in made.items}
+    answerer = Answerer(Config(masking=False))
+    for answer in answers:
+        match = answerer.match(*pictures_of(made.folder, whole[answer.item]))
+        assert answer.probability == match.same_place
+        # Nothing says for sure that a reference does not show the place.
+        assert answer.match or 0.05 < answer.probability < 0.5
+
+
 def test_answers_are_read_back(answers, tmp_path):
     path = tmp_path / "answers.jsonl"
     assert write_answers(path, answers) == len(answers)
@@ -84,6 +103,21 @@ def test_questions_are_balanced_and_answered(made, tmp_path):
     path.write_text("{")
     with pytest.raises(ArtifactError, match="damaged"):
         read_questions(path)
+
+
+def test_a_wrong_tile_never_touches_the_right_one(tmp_path):
+    """Of six places the last two share ground: they are no choices of each other, however they are named."""
+    apart = [candidate(i) for i in range(5)]
+    beside = replace(apart[4], name="beside", place="beside", reference=apart[4].reference[::-1].copy())
+    found = ask(build([*apart, beside], tmp_path, BuildConfig(easy=0, near=0, hard=1)))
+    by_file = {item.reference.file: item.reference_place for item in open_benchmark(tmp_path).items}
+    asked = [item for item in found if item.kind == "tile"]
+    assert len(asked) == 6
+    for question in asked:
+        shown = {by_file[file] for file in question.references}
+        assert len(shown) == 4
+        if question.place in {"beside", "place 4"}:
+            assert len(shown & {"beside", "place 4"}) == 1
 
 
 def test_directions_and_quarters_by_hand():

