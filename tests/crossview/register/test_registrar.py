@@ -175,6 +175,18 @@ def test_encoders_are_built_by_name(shared, monkeypatch, patch):
     assert np.abs(mapped(found.transform, MIDDLE) - mapped(truth, MIDDLE)).max() < 1.0
 
 
+def test_points_of_three_encoders_are_pooled(shared, monkeypatch, patch):
+    pytest.importorskip("torch").set_num_threads(1)
+    monkeypatch.setenv(ASSETS_VARIABLE, str(shared / "assets"))
+    registrar = Registrar(RegisterConfig(features="sift,xfeat,aliked"))
+    query = seen(patch.pixels, TRUTH, 220, 220)
+    found = registrar.register(query, patch, prior=prior(patch))
+    alone = Registrar(RegisterConfig(), [Sift()]).register(query, patch, prior=prior(patch))
+    assert found.matcher == "sift+xfeat+aliked"
+    assert np.abs(mapped(found.transform, MIDDLE) - mapped(TRUTH, MIDDLE)).max() < 1.0
+    assert found.statistics["matches"] > alone.statistics["matches"]
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [("matching", "x"), ("models", "x"), ("inlier_px", 0.0), ("samples", 0), ("guide_px", "a"), ("ratio", 0.0)],
