@@ -95,11 +95,23 @@ def test_a_wide_area_is_covered_piece_by_piece(folder: Path) -> None:
     assert len({match.reference.name for match in nothing}) == len(nothing) > len(found)
 
 
+def test_the_number_of_threads_changes_no_result(tmp_path: Path) -> None:
+    ground0, found = Ground.open(write_ground(tmp_path)), []
+    for threads in ("1", "3"):
+        options = matching_options({"candidates": {"whole_px": "420"}, "match": {"threads": threads}})
+        matcher = Matcher(ground0, options)
+        matches = matcher.match(view_of(ground(0), 200.0, 480.0), gsd_m_per_px=0.5, k=50)
+        found.append([(match.reference.name, match.probability, match.accepted) for match in matches])
+    assert found[0] == found[1]
+
+
 def test_settings_are_checked() -> None:
     with pytest.raises(OptionError, match="count"):
         matching_options({"candidates": {"cout": "3"}})
     with pytest.raises(OptionError, match="margin"):
         matching_options({"match": {"margin": "0.5"}})
+    with pytest.raises(OptionError, match="threads"):
+        matching_options({"match": {"threads": "-1"}})
     with pytest.raises(InputError, match="no such"):
         Ground.open("no_such_folder")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any, final
 
@@ -13,12 +14,15 @@ from jaxtyping import UInt8
 
 from whence.core.config import build
 from whence.core.errors import OptionError
+from whence.core.threads import usual_threads
 from whence.crossview.candidates import Config as CandidatesConfig
 from whence.crossview.candidates import Place, Within, find_places
 from whence.crossview.ground import Ground
 from whence.crossview.known import Known, known_of_file
+from whence.crossview.patches import Patches
 from whence.crossview.register.config import PosePrior, RegisterConfig
 from whence.crossview.register.correlate import Correlator
+from whence.crossview.register.method import RegistrationMethod
 from whence.crossview.register.registrar import Registrar
 from whence.crossview.types import Match
 from whence.crossview.verify import MatchPriors, Verifier, unbounded_log_odds
@@ -58,12 +62,18 @@ class Config:
     "How many places are registered in full; if there are more, the most promising ones."
     screen_px: int = 384
     "Side of the patches on which places are compared before."
+    screen_kept: int = 64
+    "How many of these patches are kept with their features, for views of one area."
+    threads: int = 0
+    "Threads that look at places; 0 takes as many as OMP_NUM_THREADS allows, else one a core, four at most."
     correlate: bool = True
     "Correlate edges where points find no match and scale and heading are known: other sensors and seasons."
     scale_range: float = 1.6
     "A ground sample distance that is known is at most this factor off; a window's side is off by twice as much."
 
     def __post_init__(self) -> None:
+        if self.threads < 0 or min(self.full, self.screen_kept) < 1:
+            raise OptionError(f"match needs threads ≥ 0, full ≥ 1 and screen_kept ≥ 1, received {self}.")
         if min(self.query_px, self.patch_px) < 64 or self.margin < 1.0 or self.scale_range < 1.0:
             raise OptionError(f"match needs sides of 64 px, margin ≥ 1 and scale_range ≥ 1, received {self}.")
         if not (0.0 < self.within < 1.0 and 0.0 < self.enough <= 1.0):
@@ -116,9 +126,11 @@ class Matcher:
         self.registrar = Registrar(self.options.register)
         turning = all(encoder.TURNS_WITH_PICTURE for encoder in self.registrar.encoders)
         self._turns_with_picture = turning and not self.options.register.dense
-        self._screen = _quick(self.options.register, self.registrar.encoders)
+        self._screen = _quick(self.options, self.registrar.encoders)
         self._correlator = Correlator()
-        self._patches: dict[tuple[float, float, float, int], Patch] = {}
+        self._patches = Patches(ground.mosaic, self.options.register.cached)
+        self._small_patches = Patches(ground.mosaic, self.options.match.screen_kept)
+        self._threads = self.options.match.threads or usual_threads()
 
     def match(
         self,
@@ -164,16 +176,9 @@ class Matcher:
             return ()
         prior = self.options.match.within / _count_apart(places)
         verifier = Verifier(replace(self.options.verify, prior=prior))
-        tried: list[Match] = []
         chosen, screen_ms = self._screened(query, places, known)
-        for place in chosen:
-            patch, gsd = self._patch(query, place, known, self.options.match.patch_px)
-            if patch.valid.mean() < _LEAST_VALID:
-                continue
-            before_ms = {"retrieve": found_ms, "screen": screen_ms}
-            tried.append(self._tried(query, patch, gsd, place, known, verifier, before_ms))
-            if tried[-1].probability >= self.options.match.enough:
-                break
+        before_ms = {"retrieve": found_ms, "screen": screen_ms}
+        tried = self._tried_in_turn(query, chosen, known, verifier, before_ms)
         return tuple(sorted(tried, key=lambda item: item.standing, reverse=True)[:k])
 
     def scorer(self, match: Match) -> Callable[[UInt8[np.ndarray, "height width 3"]], float]:
@@ -199,23 +204,49 @@ class Matcher:
             known = replace(known, gsd_m_per_px=known.gsd_m_per_px * max(view.size_px) / max(pixels.shape[:2]))
         return replace(view, pixels=pixels), known
 
+    def _tried_in_turn(
+        self, query: View, places: Sequence[Place], known: Known, verifier: Verifier, before_ms: Mapping[str, float]
+    ) -> list[Match]:
+        """Matches of places up to the first that is sure enough; the same with any number of threads."""
+        enough, tried, sure = self.options.match.enough, list[Match](), list[int]()
+
+        def found(rank: int) -> Match | None:
+            match = self._tried(
+                query, places[rank], known, verifier, before_ms, lambda: any(other < rank for other in sure)
+            )
+            if match is not None and match.probability >= enough:
+                sure.append(rank)
+            return match
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            for match in pool.map(found, range(len(places))):
+                if match is not None:
+                    tried.append(match)
+                    if match.probability >= enough:
+                        break
+        return tried
+
     def _tried(
         self,
         query: View,
-        patch: Patch,
-        gsd: float,
         place: Place,
         known: Known,
         verifier: Verifier,
         before_ms: Mapping[str, float],
-    ) -> Match:
-        """The better of the headings that are possible at a place."""
+        needless: Callable[[], bool],
+    ) -> Match | None:
+        """The better of the headings that are possible at a place, or of correlation; less if it becomes needless."""
+        if needless():
+            return None
+        patch, gsd = self._patch(query, place, known, self.options.match.patch_px, self._patches)
+        if patch.valid.mean() < _LEAST_VALID:
+            return None
         best: Match | None = None
         for heading in self._headings(place, known):
             prior = self._pose_prior(known, gsd, heading)
             match = self._verified(self.registrar, query, patch, prior, place, known, verifier, before_ms)
             best = match if best is None or match.standing > best.standing else best
-            if best.accepted:
+            if best.accepted or needless():
                 return best
         assert best is not None
         if self.options.match.correlate and known.gsd_m_per_px is not None:
@@ -232,7 +263,7 @@ class Matcher:
 
     def _verified(
         self,
-        registrar: Registrar | Correlator,
+        method: RegistrationMethod,
         query: View,
         patch: Patch,
         prior: PosePrior,
@@ -242,9 +273,9 @@ class Matcher:
         before_ms: Mapping[str, float],
     ) -> Match:
         started = time.perf_counter()
-        registration = registrar.register(query.pixels, patch, prior=prior)
+        registration = method.register(query.pixels, patch, prior=prior)
         register_ms = (time.perf_counter() - started) * 1e3
-        priors = _priors(known, retrieved=bool(place.score), turned=registrar is self._correlator)
+        priors = _priors(known, retrieved=bool(place.score), turned=method is self._correlator)
         match = verifier.verify(query, patch, registration, priors=priors)
         return replace(match, timings_ms={**before_ms, "register": register_ms, **match.timings_ms})
 
@@ -256,20 +287,19 @@ class Matcher:
         started = time.perf_counter()
         scale = min(1.0, config.screen_px / config.margin / max(query.pixels.shape[:2]))
         pixels = query.pixels if scale == 1.0 else _resized(query.pixels, scale)
-        scores = []
-        for place in places:
-            patch, gsd = self._patch(query, place, known, config.screen_px)
+
+        def score(place: Place) -> float | None:
+            patch, gsd = self._patch(query, place, known, config.screen_px, self._small_patches)
             if patch.valid.mean() < _LEAST_VALID:
-                continue
+                return None
             shown = gsd * max(query.pixels.shape[:2]) / max(pixels.shape[:2])
-            headings = self._headings(place, known)
-            best = max(
-                self._screen.screen(pixels, patch, prior=self._pose_prior(known, shown, heading))
-                for heading in headings
-            )
-            scores.append((best, place))
-        scores.sort(key=lambda item: -item[0])
-        return [place for _, place in scores[: config.full]], (time.perf_counter() - started) * 1e3
+            priors = [self._pose_prior(known, shown, heading) for heading in self._headings(place, known)]
+            return max(self._screen.screen(pixels, patch, prior=prior) for prior in priors)
+
+        with ThreadPoolExecutor(self._threads) as pool:
+            scores = [-math.inf if found is None else found for found in pool.map(score, places)]
+        order = sorted((rank for rank in range(len(places)) if scores[rank] > -math.inf), key=lambda i: -scores[i])
+        return [places[rank] for rank in order[: config.full]], (time.perf_counter() - started) * 1e3
 
     def _headings(self, place: Place, known: Known) -> Sequence[float | None]:
         """Features that turn with the picture need no heading; for others telemetry's may be upside down."""
@@ -278,7 +308,7 @@ class Matcher:
         heading = known.heading_deg if known.heading_deg is not None else place.heading_deg
         return (None,) if heading is None else (heading, (heading + 180.0) % 360.0)
 
-    def _patch(self, query: View, place: Place, known: Known, most_px: int) -> tuple[Patch, float]:
+    def _patch(self, query: View, place: Place, known: Known, most_px: int, patches: Patches) -> tuple[Patch, float]:
         """The reference around a place, and the ground sample distance that the query is expected to have."""
         config, long_px = self.options.match, max(query.pixels.shape[:2])
         shown_m = place.shown_m if known.gsd_m_per_px is None else known.gsd_m_per_px * long_px
@@ -286,18 +316,15 @@ class Matcher:
         side_m = max(config.margin * shown_m, place.side_m)
         finest = self.ground.finest_gsd_m(place.lat_deg, place.lon_deg)
         side_px = max(64, round(min(most_px, side_m / max(finest, gsd / 2.0))))
-        key = (place.lat_deg, place.lon_deg, side_m, side_px)
-        if key not in self._patches:
-            # Views of one area share its patches, and the registrar keeps the features of a patch that it knows.
-            while len(self._patches) >= self.options.register.cached:
-                self._patches.pop(next(iter(self._patches)))
-            self._patches[key] = self.ground.mosaic.patch_at(place.lat_deg, place.lon_deg, side_m, side_px)
-        return self._patches[key], gsd
+        return patches.at(place.lat_deg, place.lon_deg, side_m, side_px), gsd
 
 
-def _quick(config: RegisterConfig, encoders: Sequence[LocalEncoder]) -> Registrar:
+def _quick(options: Options, encoders: Sequence[LocalEncoder]) -> Registrar:
     """What orders places: similarities alone, from fewer points."""
-    quick = replace(config, dense=False, hypotheses=1, models="similarity", guide_px="24", samples=1000)
+    kept = options.match.screen_kept
+    quick = replace(
+        options.register, dense=False, hypotheses=1, models="similarity", guide_px="24", samples=1000, cached=kept
+    )
     fewer = [
         Sift(replace(encoder.config, points=min(encoder.config.points, _SCREEN_POINTS)))
         if isinstance(encoder, Sift)
