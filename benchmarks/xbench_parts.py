@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 import crossview_data
-from whence.crossview.verify.outcomes import search_of, shipped_outcomes
+from whence.crossview.verify.outcomes import shipped_outcomes
 from whence.crossview.verify.verifier import logistic
 from whence.earth.tiles.georeference import GeoReference
 from whence.evaluate.metrics import Interval, draw_weights, intervals
@@ -172,7 +172,7 @@ def _plain(found: Interval) -> dict[str, float | None]:
 def by_other_sites(answers: Sequence[Answer], items: Mapping[str, Item], features: str) -> list[Answer]:
     """The same answers, with the rates of failing that were counted on all sites but their own."""
     counted: Any = shipped_outcomes().card["counted"]
-    rates = counted[search_of(features.replace(",", "+"))]
+    rates = counted[shipped_outcomes().counted_as(features.replace(",", "+"))]
     told = []
     for answer in answers:
         outcome = outcome_of(rates, without=items[answer.item].place.split()[0])

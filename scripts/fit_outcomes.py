@@ -4,6 +4,7 @@
 
 Writes the table of `whence.crossview.verify.outcomes`, and prints for each site what the others say of it. Only sites
 whose pictures may be published with attribution are counted, and only pairs whose scale was told, as `Matcher` does.
+Matchers by points are counted each by itself as well, if enough pairs of theirs are there.
 """
 
 from __future__ import annotations
@@ -27,10 +28,14 @@ from whence.train.verifier_outcomes import (
     stated_and_seen,
 )
 
+ENOUGH = 500
+"""Pairs from which on a matcher is counted by itself."""
+
 
 def searched(paths: Sequence[Path]) -> dict[str, list[Searched]]:
     """Pairs by way to search."""
     found: dict[str, list[Searched]] = {name: [] for name in SEARCHES}
+    own: dict[str, list[Searched]] = {}
     for path in paths:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
@@ -39,8 +44,13 @@ def searched(paths: Sequence[Path]) -> dict[str, list[Searched]]:
                 if row["gsd_known"] != "1":
                     continue
                 end = NOTHING if row["found"] != "1" else WRONG if row["label"] == "0" else OTHER
-                found[search_of(row["matcher"])].append(Searched(row["site"], row["matched"] == "1", end))
-    return found
+                pair = Searched(row["site"], row["matched"] == "1", end)
+                found[search_of(row["matcher"])].append(pair)
+                if search_of(row["matcher"]) == "points":
+                    own.setdefault(row["matcher"], []).append(pair)
+    return {name: pairs for name, pairs in found.items() if pairs} | {
+        name: pairs for name, pairs in sorted(own.items()) if len(pairs) >= ENOUGH
+    }
 
 
 def main() -> None:
@@ -49,9 +59,9 @@ def main() -> None:
     parser.add_argument("rows", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, help="table to write; only judged if not given")
     given = parser.parse_args()
-    pairs = {name: own for name, own in searched(given.rows).items() if own}
+    pairs = searched(given.rows)
     card = {
-        "pairs": sum(len(own) for own in pairs.values()),
+        "pairs": sum(len(own) for name, own in pairs.items() if name in SEARCHES),
         "sources": SOURCES,
         "counted": {name: counts(own) for name, own in pairs.items()},
         "sites_held_out": {

@@ -46,7 +46,8 @@ class Outcomes:
 
     Attributes:
         name: of the table.
-        by_search: one for each of `SEARCHES`; those of ``points`` stand in for any that is missing.
+        by_search: by the name of a matcher, such as ``sift``, and for each of `SEARCHES` for all other matchers; those
+            of ``points`` stand in for any that is missing.
         card: what was counted, by site, and how well it holds for sites that were not.
     """
 
@@ -56,7 +57,11 @@ class Outcomes:
 
     def of(self, matcher: str) -> Outcome:
         """Of a matcher, by its name in a registration."""
-        return self.by_search.get(search_of(matcher), self.by_search["points"])
+        return self.by_search[self.counted_as(matcher)]
+
+    def counted_as(self, matcher: str) -> str:
+        """Which entry speaks of a matcher: its own, else that of its way to search."""
+        return next(name for name in (matcher, search_of(matcher), "points") if name in self.by_search)
 
     @staticmethod
     def from_json(text: str) -> Outcomes:
