@@ -10,14 +10,13 @@ from whence.crossview.verify.outcomes import SEARCHES, Outcome, Outcomes, search
 
 def test_the_shipped_table_speaks_against_a_place_and_never_decides():
     shipped = shipped_outcomes()
-    assert set(shipped.by_search) == set(SEARCHES)
+    assert set(shipped.by_search) == {*SEARCHES, "sift", "sift+xfeat"}
     for outcome in shipped.by_search.values():
         assert -2.5 < outcome.nothing < -0.4
         assert -2.5 < outcome.wrong < -0.4
     counted = shipped.card["counted"]
-    assert (
-        sum(side["pairs"] for sites in counted.values() for site in sites.values() for side in site.values())
-        == (shipped.card["pairs"])
+    assert shipped.card["pairs"] == sum(
+        side["pairs"] for name in SEARCHES for site in counted[name].values() for side in site.values()
     )
     assert Outcomes.from_json(shipped.to_json()) == shipped
 
@@ -35,6 +34,12 @@ def test_the_shipped_table_speaks_against_a_place_and_never_decides():
 )
 def test_matchers_by_how_they_search(matcher, search):
     assert search_of(matcher) == search
+
+
+def test_a_matcher_that_was_counted_speaks_for_itself():
+    table = Outcomes("made", {"points": Outcome(-1.0, -0.5), "sift": Outcome(-2.0, -0.7)}, {})
+    assert table.of("sift") == Outcome(-2.0, -0.7)
+    assert table.counted_as("xfeat") == "points"
 
 
 def test_points_stand_in_for_what_was_not_counted():
