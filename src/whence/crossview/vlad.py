@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
@@ -22,6 +23,7 @@ import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
 from whence.core.errors import unknown_name
+from whence.core.threads import usual_threads
 from whence.crossview.encoder import CrossViewEncoder
 from whence.encode.local.sift import Config as SiftConfig
 from whence.encode.local.sift import Sift
@@ -115,11 +117,11 @@ class VladEncoder(CrossViewEncoder):
         if kind not in self.kinds:
             raise unknown_name("kind of view that vlad reads", kind.value, [item.value for item in self.kinds])
         out = np.zeros((len(pictures), self.dim), np.float32)
-        for row, picture in enumerate(pictures):
-            described = self.descriptors(picture)
-            if len(described):
-                vector = self.table.summed(described) - self.table.middle
-                out[row] = vector / (np.linalg.norm(vector) + 1e-9)
+        with ThreadPoolExecutor(usual_threads()) as pool:
+            for row, described in enumerate(pool.map(self.descriptors, pictures)):
+                if len(described):
+                    vector = self.table.summed(described) - self.table.middle
+                    out[row] = vector / (np.linalg.norm(vector) + 1e-9)
         return out
 
     def descriptors(self, picture: UInt8[np.ndarray, "height width 3"]) -> Float[np.ndarray, "n d"]:
