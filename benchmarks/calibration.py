@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 NEW = 200
 CASES = ((1.0, 0.0), (3.0, 0.0), (1.0, 0.2), (3.0, 0.2))
 COUNTS = (40, 200)
+HELD_OUT = ("photographer", "pictures", "bits before", "bits after", "50 % before, after", "90 % before, after")
 COLUMNS = ("true T", "true wrong share", "pictures", "T", "wrong share", "bits before", "bits after", "50 %", "90 %")
 
 
@@ -93,6 +94,10 @@ def of_files(paths: list[Path]) -> dict[str, Any]:
     from whence.evaluate.prediction_file import read_run
 
     files = [read_run(path) for path in paths]
+    priors = [file.run.prior for file in files]
+    for path, prior in zip(paths, priors, strict=True):
+        if not np.array_equal(prior.values, priors[0].values):
+            sys.exit(f"{path} was made with another prior than {paths[0]}: predict all with one.")
     records = [record for file in files for record in file.records(estimates=False)]
     found = calibrate(files[0].run, records, Config())
     return {
@@ -102,13 +107,27 @@ def of_files(paths: list[Path]) -> dict[str, Any]:
     }
 
 
-def markdown(rows: list[dict[str, Any]]) -> str:
+def markdown(columns: tuple[str, ...], rows: list[list[str]]) -> str:
     """The rows as a Markdown table."""
-    lines = [f"| {' | '.join(COLUMNS)} |", f"|{'---|' * len(COLUMNS)}"]
-    for row in rows:
-        cells = [f"{row[key]:.0%}" if key.endswith("%") else f"{row[key]:g}" for key in COLUMNS]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (list(columns), ["---"] * len(columns), *rows))
+
+
+def rows_of_made(told: list[dict[str, Any]]) -> list[list[str]]:
+    """Figures of made pictures, in the order of `COLUMNS`."""
+    return [[f"{row[key]:.0%}" if key.endswith("%") else f"{row[key]:g}" for key in COLUMNS] for row in told]
+
+
+def rows_of_files(told: dict[str, Any]) -> list[list[str]]:
+    """Figures of photographers left out, in the order of `HELD_OUT`; none of one photographer alone."""
+    return [
+        [
+            row["group"] or "all",
+            str(row["pictures"]),
+            *(f"{row[key]:.2f}" for key in ("bits_before", "bits_after")),
+            *(f"{row['covered_before'][level]:.0%}, {row['covered_after'][level]:.0%}" for level in ("0.5", "0.9")),
+        ]
+        for row in told["held out"]
+    ]
 
 
 def main() -> None:
@@ -121,10 +140,11 @@ def main() -> None:
     given = parser.parse_args()
     if given.predictions:
         told: Any = of_files(given.predictions)
-        print(json.dumps(told, indent=1))
+        print(json.dumps(told["sources"], indent=1))
+        print(f"\n{markdown(HELD_OUT, rows_of_files(told))}")
     else:
         told = made(given.repeats, given.seed)
-        print(f"\n{markdown(told)}")
+        print(f"\n{markdown(COLUMNS, rows_of_made(told))}")
     if given.out:
         given.out.write_text(json.dumps(told, indent=1), encoding="utf-8")
 

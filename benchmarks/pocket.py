@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="changes of the recipe")
     parser.add_argument("--raster", type=Path, help="picture of the whole Earth (plate carrée), for chips")
     parser.add_argument("--tuned-blocks", type=int, default=3, help="of the network, in finetune")
-    parser.add_argument("--tuned-copies", type=int, default=4, help="recoloured, of each photograph, in finetune")
+    parser.add_argument("--tuned-copies", type=int, default=2, help="recoloured, of each photograph, in finetune")
     given = parser.parse_args()
     given.groups = recipe_of(given).data.groups.split(",")
     given.out.mkdir(parents=True, exist_ok=True)
