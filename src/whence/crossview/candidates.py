@@ -19,6 +19,9 @@ from whence.samples.view import View, ViewKind
 Within = CellRegion | Field
 """A region, or a belief of which the region that holds most is taken."""
 
+_SMALLER, _LEAST_PX = 0.25, 128
+"""The second size that a query of unknown scale may have, as a share of the area, and its least pixels."""
+
 _SAME_SHARE = 0.3
 _STEP = 1.25
 _SAME_SCALE = 1.5
@@ -73,8 +76,9 @@ class Place:
 def find_places(query: View, ground: Ground, known: Known, within: Within | None, config: Config) -> tuple[Place, ...]:
     """Places to register a query at, the most promising first.
 
-    A small area is one place. Else windows are sought by likeness, inside the area if one is given; where the
-    references have no embeddings of this kind of view, the area is covered by places from its middle outwards.
+    A small area is one place if the query's scale is known. Else windows are sought by likeness, inside the area if one
+    is given, which tells a scale too; where the references have no embeddings of this kind of view, a small area is
+    asked at two scales, and a large one is covered by places from its middle outwards.
 
     Args:
         query: at its working size.
@@ -93,8 +97,9 @@ def find_places(query: View, ground: Ground, known: Known, within: Within | None
         # Steps, so that views from about one height share a patch, whose features are then found once.
         side = 2.0 * area[2] + (0.0 if shown is None else _STEP ** math.ceil(math.log(shown, _STEP)))
         gsd = max(known.gsd_m_per_px or 0.0, ground.finest_gsd_m(area[0], area[1]))
-        if side / gsd <= config.whole_px:
-            return (Place(area[0], area[1], side, shown or side),)
+        if side / gsd <= config.whole_px and not (shown is None and ground.can_search(query.kind)):
+            sizes = [side, side * _SMALLER] if shown is None and side * _SMALLER / gsd >= _LEAST_PX else [shown or side]
+            return tuple(Place(area[0], area[1], side, size) for size in sizes)
     if ground.can_search(query.kind):
         return _by_likeness(query, ground, known, within, config)
     if area is None or not math.isfinite(area[2]):
