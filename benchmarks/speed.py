@@ -2,8 +2,8 @@
 
     python benchmarks/speed.py [--photo FILE] [--repeats 20]
 
-Fuses ten sources at order 7; locates a picture with the scenery alone, without and with reading its text, by stage. Without ``--photo`` a
-12-megapixel picture is made from the project's own example sign, with a GPS tag and a time.
+Fuses ten sources at order 7; locates a picture with the scenery alone, without and with reading its text, by stage.
+Without ``--photo`` a 12-megapixel picture is made from the project's own example sign, with a GPS tag and a time.
 """
 
 from __future__ import annotations
