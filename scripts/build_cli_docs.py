@@ -179,7 +179,7 @@ def _recipe_parts() -> list[str]:
     for name in crossview_data().names():
         config = crossview_data().load(name).CONFIG
         parts += [f'### [data] kind = "{name}"\n', _table("setting", settings(config), "data.")]
-    for name in ("family", "loss", "batches"):
+    for name in ("family", "loss", "position", "batches"):
         parts += [f"### [{name}] of cross-view\n", _table("setting", settings(CROSSVIEW_SECTIONS[name]), f"{name}.")]
     parts += ["### [phase_1]\n", _table("setting", settings(Phase), "phase_1.")]
     parts += ["## Text encoders\n", _TEXTS]

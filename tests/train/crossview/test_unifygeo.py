@@ -13,8 +13,9 @@ torch = pytest.importorskip("torch", reason="the extra train is not installed")
 from whence.core.bundle import write_bundle  # noqa: E402
 from whence.core.errors import ArtifactError, InputError, OptionError  # noqa: E402
 from whence.crossview.bundled import BundledEncoder  # noqa: E402
-from whence.samples.datasets.pairs import pair_sets  # noqa: E402
+from whence.samples.datasets.pairs import Reference, pair_sets  # noqa: E402
 from whence.samples.view import ViewKind  # noqa: E402
+from whence.train.crossview.data.pairs import _inside  # noqa: E402
 from whence.train.crossview.loop import CrossViewTrainer  # noqa: E402
 from whence.train.crossview.losses import rerank_loss  # noqa: E402
 from whence.train.crossview.model import build_net  # noqa: E402
@@ -201,3 +202,15 @@ def test_re_ranking_by_hand() -> None:
     expected = (np.log1p(np.exp(1.0 - 2.0)) + np.log1p(np.exp(1.0 - 4.0))) / 2
     assert float(rerank_loss(scores, likeness, own, 2)) == pytest.approx(expected, abs=1e-6)
     assert float(rerank_loss(scores, likeness, own, 3)) > 10
+
+
+def test_where_a_query_lies_in_its_reference_as_it_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "tile.png"
+    Image.fromarray(np.zeros((80, 40, 3), np.uint8)).save(path)
+    assert _inside(Reference(path, at_px=(10.0, 20.0))) == (0.25, 0.25)
+    assert _inside(Reference(path, at_px=(10.0, 20.0), size_px=(100, 100))) == (0.1, 0.2)
+    assert _inside(Reference(path, at_px=(10.0, 20.0), window=(5.0, 10.0, 20.0, 40.0))) == (0.25, 0.25)
+    for unknown in (Reference(path), Reference(path, at_px=(50.0, 20.0))):
+        assert np.isnan(_inside(unknown)).all()
+    with pytest.raises(InputError, match="reference picture"):
+        _inside(Reference(tmp_path / "none.png", at_px=(1.0, 1.0)))

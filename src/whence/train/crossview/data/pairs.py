@@ -1,7 +1,7 @@
 """Pair sets: views with the satellite pictures of their places, from any reader of `whence.samples.datasets.pairs`.
 
 A table of one's own does as well: a CSV file with the columns ``query``, ``kind``, ``satellite``, and, where known,
-``place``, ``lat_deg``, ``lon_deg``, ``split`` and ``overlap``. Pictures are decoded once and kept small.
+``place``, ``lat_deg``, ``lon_deg``, ``split``, ``overlap`` and ``ref_x``, ``ref_y``. Pictures are decoded once and kept small.
 """
 
 from __future__ import annotations
@@ -239,11 +239,12 @@ def _of_row(row: dict[str, str], folder: Path, number: int) -> Pair:
         except ValueError:
             raise InputError(f"Row {number + 2} of the table: {column} is a number, received {text!r}.") from None
 
-    satellite = row["satellite"].strip()
+    satellite, at = row["satellite"].strip(), (number_of("ref_x"), number_of("ref_y"))
+    at_px = None if at[0] is None or at[1] is None else (at[0], at[1])
     return Pair(
         folder / row["query"].strip(),
         ViewKind(kind),
-        (Reference(folder / satellite, overlap=number_of("overlap")),),
+        (Reference(folder / satellite, overlap=number_of("overlap"), at_px=at_px),),
         (row.get("place") or "").strip() or satellite,
         (row.get("split") or "").strip(),
         number_of("lat_deg"),
