@@ -1,7 +1,8 @@
 """Pair sets: views with the satellite pictures of their places, from any reader of `whence.samples.datasets.pairs`.
 
 A table of one's own does as well: a CSV file with the columns ``query``, ``kind``, ``satellite``, and, where known,
-``place``, ``lat_deg``, ``lon_deg``, ``split``, ``overlap`` and ``ref_x``, ``ref_y``. Pictures are decoded once and kept small.
+``place``, ``lat_deg``, ``lon_deg``, ``split``, ``overlap`` and ``ref_x``, ``ref_y``. Pictures are decoded once and kept
+small.
 """
 
 from __future__ import annotations
