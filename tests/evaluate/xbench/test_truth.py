@@ -10,6 +10,7 @@ from made_xbench import benchmark
 from whence.core.errors import InputError
 from whence.evaluate.xbench.geometry import (
     corner_error_px,
+    data_share,
     hull_share,
     local_scales,
     moved,
@@ -126,6 +127,26 @@ def test_numbers_are_worked_out_anew(matched):
     assert numbers("overlap", {"share": 1.0}) is True
     assert numbers("overlap", {"share": 0.5}) is False
     assert numbers("concepts", {"shared": 3.0}) is None
+
+
+def test_an_overlap_may_leave_out_ground_without_data(matched):
+    """The reference is black to one side of the middle of the query."""
+    answer = true_answer(matched)
+    data = np.ones((matched.query.height_px, matched.query.width_px), bool)
+    reference = np.ones((matched.reference.height_px, matched.reference.width_px), bool)
+    whole = data_share(answer.matrix, data, reference)
+    assert whole == pytest.approx(overlap_share(answer.matrix, data.shape[::-1], reference.shape[::-1]), abs=0.01)
+    empty = reference.copy()
+    middle = round(answer.matrix[0] @ (60.0, 60.0, 1.0))
+    empty[:, :middle] = False
+    half = data_share(answer.matrix, data, empty)
+    assert 0.2 < half < 0.8
+    assert data_share(answer.matrix, ~data, reference) == 0.0
+    for stated, right in ((whole, True), (half, True), (half - 0.1, False), (whole + 0.1, False)):
+        said = replace(answer, claims=(claim("overlap", "unclear", {"share": stated}),))
+        assert check_claims(matched, said, lambda: (data, empty))[0].numbers is right
+    left_out = replace(answer, claims=(claim("overlap", "unclear", {"share": half}),))
+    assert check_claims(matched, left_out)[0].numbers is False
 
 
 def test_cited_pixels_lie_on_one_another(matched):

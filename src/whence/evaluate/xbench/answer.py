@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import final
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 
 from whence.crossview.register.config import PosePrior, RegisterConfig
 from whence.crossview.register.registrar import Registrar
@@ -144,6 +144,12 @@ def pictures_of(folder: Path, item: Item) -> tuple[View, Patch]:
     )
     provenance = Provenance(item.reference.source, item.reference.licence, item.reference.file)
     return query, Patch(pixels, has_data(pixels), place, item.reference.file, provenance)
+
+
+def masks_of(folder: Path, item: Item) -> tuple[Bool[np.ndarray, "qh qw"], Bool[np.ndarray, "rh rw"]]:
+    """Which pixels of the two pictures of an item hold data."""
+    query, reference = pictures_of(folder, item)
+    return has_data(query.pixels), reference.valid
 
 
 def has_data(pixels: UInt8[np.ndarray, "height width 3"]) -> np.ndarray:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from shapely import MultiPoint, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import unary_union
@@ -57,6 +57,20 @@ def overlap_share(transform: Matrix, query_px: tuple[int, int], reference_px: tu
         return 0.0
     back = moved(np.linalg.inv(transform), np.asarray(common.convex_hull.exterior.coords))
     return float(Polygon(back).area / (query_px[0] * query_px[1]))
+
+
+def data_share(
+    transform: Matrix, query_data: Bool[np.ndarray, "qh qw"], reference_data: Bool[np.ndarray, "rh rw"]
+) -> float:
+    """Share of the query's pixels with data that a transform sends onto pixels with data."""
+    y, x = np.nonzero(query_data)
+    if not len(x):
+        return 0.0
+    there = np.floor(moved(transform, np.column_stack([x, y]) + 0.5))
+    height, width = reference_data.shape
+    inside = (there >= 0.0).all(axis=1) & (there < (width, height)).all(axis=1)
+    columns, rows = there[inside].astype(int).T
+    return float(reference_data[rows, columns].sum() / len(x))
 
 
 def hull_share(points: Points, transform: Matrix, query_px: tuple[int, int], reference_px: tuple[int, int]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,7 @@ from whence.core.errors import InputError
 from whence.evaluate.curve_metrics import calibration_error
 from whence.evaluate.faithfulness.claim_truth import auc
 from whence.evaluate.metrics import Interval, draw_weights, intervals
+from whence.evaluate.xbench.answer import masks_of
 from whence.evaluate.xbench.files import Benchmark, read_explanations
 from whence.evaluate.xbench.sentences import SentenceEncoder, score_words, similarities
 from whence.evaluate.xbench.truth import ClaimTest, check_claims, is_right
@@ -105,7 +107,10 @@ def score(
     using = config or Config()
     items = benchmark.of_split(split)
     paired = _paired(benchmark, items, answers)
-    tests = [check_claims(item, answer) if answer is not None else () for item, answer in paired]
+    tests = [
+        () if answer is None else check_claims(item, answer, partial(masks_of, benchmark.folder, item))
+        for item, answer in paired
+    ]
     table = _Table(paired, tests, similarities_of(benchmark, paired, encoder), using.threshold)
     names = list(FIGURES)
     ones = np.ones(len(items))

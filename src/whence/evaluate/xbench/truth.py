@@ -19,9 +19,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool
 
 from whence.evaluate.xbench.geometry import (
     corner_error_px,
+    data_share,
     hull_share,
     local_scales,
     moved,
@@ -41,7 +43,13 @@ SAME_GROUND = frozenset(
 HEADING_DEG, SCALE_SHARE, PERSPECTIVE_SHARE = 5.0, 0.1, 0.02
 """How far an accepted match's heading and scale may be from the truth, and numbers from those worked out anew."""
 
+OVERLAP_SHARE = 0.03
+"""How far a stated overlap may be from the one that is counted pixel by pixel."""
+
 _LEAST_TOLERANCE_SHARE = 0.02
+
+Masks = Callable[[], tuple[Bool[np.ndarray, "qh qw"], Bool[np.ndarray, "rh rw"]]]
+"""Which pixels of the query and of the reference hold data, read when they are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +111,14 @@ def is_right(item: Item, answer: Answer) -> bool | None:
     return bool(np.hypot(*(middle - np.asarray(truth.at_px))) <= tolerance_px(item))
 
 
-def check_claims(item: Item, answer: Answer) -> tuple[ClaimTest, ...]:
-    """Hold every claim of an answer against the truth."""
+def check_claims(item: Item, answer: Answer, masks: Masks | None = None) -> tuple[ClaimTest, ...]:
+    """Hold every claim of an answer against the truth.
+
+    Args:
+        item: that was asked about.
+        answer: to it.
+        masks: gives the pixels that hold data, of the query and of the reference; without it all do.
+    """
     right = is_right(item, answer)
     return tuple(
         ClaimTest(
@@ -112,7 +126,7 @@ def check_claims(item: Item, answer: Answer) -> tuple[ClaimTest, ...]:
             claim.name,
             claim.kind,
             claim.verdict,
-            _numbers(item, answer, claim),
+            _numbers(item, answer, claim, masks),
             _place(item, answer, claim, right),
             _pixels(item, claim),
         )
@@ -152,12 +166,14 @@ def _pixels(item: Item, claim: StatedClaim) -> bool | None:
     return regions_meet(claim.query_regions, claim.reference_regions, item.truth.matrix, tolerance_px(item))
 
 
-def _numbers(item: Item, answer: Answer, claim: StatedClaim) -> bool | None:
+def _numbers(item: Item, answer: Answer, claim: StatedClaim, masks: Masks | None) -> bool | None:
     recount = _RECOUNTS.get(claim.kind)
     if recount is None:
         return None
     try:
         expected = recount(item, answer)
+        if claim.kind == "overlap" and expected is not None:
+            return _overlaps(answer, claim, expected["share"], masks)
     except (ValueError, ZeroDivisionError, np.linalg.LinAlgError):
         return None
     if expected is None:
@@ -167,6 +183,17 @@ def _numbers(item: Item, answer: Answer, claim: StatedClaim) -> bool | None:
         for name, value in expected.items()
         if isinstance(claim.values.get(name), int | float)
     )
+
+
+def _overlaps(answer: Answer, claim: StatedClaim, share: float, masks: Masks | None) -> bool | None:
+    """Ground without data, black at a picture's edge, may be left out of an overlap, and need not be."""
+    stated = claim.values.get("share")
+    if not isinstance(stated, int | float) or answer.matrix is None:
+        return None
+    if _close("share", stated, share) or masks is None:
+        return _close("share", stated, share)
+    with_data = data_share(answer.matrix, *masks())
+    return min(share, with_data) - OVERLAP_SHARE <= stated <= max(share, with_data) + OVERLAP_SHARE
 
 
 def _close(name: str, stated: float, expected: float) -> bool:
