@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from whence.core.errors import ConstraintError, OptionError
+from whence.earth import grid
 from whence.earth.coordinates import Point, distance_km
 from whence.earth.field import LN2, Field
 from whence.earth.partition import Partition
@@ -59,6 +60,27 @@ def test_a_sharp_belief_gives_a_sharp_answer():
     assert p50 == pytest.approx(1.177 * 0.02, rel=0.25)
     assert p90 == pytest.approx(2.146 * 0.02, rel=0.25)
     assert Disc.around(belief.partition, peak.point, p50).mass(belief) == pytest.approx(0.5, abs=0.12)
+
+
+@pytest.mark.parametrize("radius_km", [0.5, 40.0, 900.0, 6000.0])
+def test_a_disc_holds_what_lies_within_it(radius_km):
+    """Found by neighbours, against the distances of all cells; with the disc's share of the point's own cell."""
+    belief = points(PARIS, BERLIN, sigma_km=30.0, floor=0.3).normalise()
+    partition, at = belief.partition, Point(*PARIS)
+    own = int(partition.index_at(*PARIS))
+    far = grid.chord_km(partition.vectors, grid.unit_vectors(*PARIS))
+    inside = (far <= radius_km) & (np.arange(len(partition)) != own)
+    share = min(1.0, np.pi * radius_km**2 / partition.areas_km2[own])
+    expected = belief.mass[inside].sum() + share * belief.mass[own]
+    assert Disc.around(partition, at, radius_km).mass(belief) == pytest.approx(expected, rel=1e-9)
+
+
+def test_peaks_do_not_hang_on_what_was_asked_before():
+    flat = points(PARIS, BERLIN, floor=0.9).normalise()
+    again = Field(Partition.from_orders(flat.partition.orders), flat.values)
+    before = [peaks(flat, 2, order) for order in (6, 7, 6)]
+    assert before[0] == before[2] == peaks(again, 2, 6)
+    assert before[1] == peaks(again, 2, 7)
 
 
 def estimate_of(*evidence: Evidence, prior: Field | None = None, **config):
