@@ -80,7 +80,7 @@ class Correlator(RegistrationMethod):
         """The peak moved to the best turn, then to the best scale around; what tells it from others stays."""
         part, shift = _around(rough.transform, query, reference)
         step, ratio, best = self.config.turn_step_deg, self.config.scale_step, rough
-        for turn_reach, scale_reach in ((step / 2.0, 1.0), (0.0, ratio)):
+        for turn_reach, scale_reach in ((step / 2.0, 1.0), (0.0, math.sqrt(ratio))):
             scale, turn = scale_and_turn(best.transform, query.centre_px)
             around = Allowed((scale / scale_reach, scale * scale_reach), turn, turn_reach)
             fine = self._searched(query, part, around, step / 4.0, ratio**0.25, scale)
