@@ -89,7 +89,7 @@ def _separation(stem: str, false: Sequence[Row], found: dict[str, list[Row]]) ->
 
 def _agreement(found: dict[str, list[Row]], nominal: dict[str, Row]) -> None:
     """Of frames without a verified place: whether independent matchers, and frames a second apart, agree."""
-    names = [name for name in ("sat_sift", "sat_xfeat", "sat_sift+xfeat") if name in found]
+    names = [name for name in ("sat_sift", "sat_xfeat", "sat_sift+xfeat", "sat_sift+xfeat+aliked") if name in found]
     if len(names) >= 2:
         places = [{row["frame"]: _place(row) for row in found[name]} for name in names[:2]]
         for verified in ("1", "0"):

@@ -16,7 +16,7 @@ class RegisterConfig:
     """Which features, how they are paired, and what transforms are accepted."""
 
     features: str = "sift"
-    "Local encoders, separated by commas; their points are pooled."
+    "Local encoders, separated by commas; their points are pooled. sift needs no files; sift,xfeat,aliked finds most."
     matching: str = "mutual"
     "mutual: nearest neighbours of each other; lighterglue: a network that pairs the points of XFeat."
     weights: str = ""
