@@ -3,6 +3,7 @@
     python benchmarks/track.py fit --data crossview          # settings, on flights v11 to v14
     python benchmarks/track.py simulated --data crossview    # v17, v19, v23, v24, which chose nothing
     python benchmarks/track.py brighton --data crossview     # 18 frames on an orthophoto, matched for real
+    python benchmarks/track.py latency --data crossview      # the same frames: how long each takes
 
 ``fit`` and ``simulated`` take the positions of the flights in ``coeffic/frames_1fps.csv`` as the truth and make up what
 matching would say of them: true matches with a known error, false ones anywhere, gaps, and a camera moved elsewhere.
@@ -22,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from track_brighton import brighton
+from track_latency import latency
 from track_made import AREA, CHOOSE, PLANE, REPORT, SCENARIOS, SEEDS, Flight, flights, moved, observations
 from track_methods import KEPT, METHODS, pooled, scores, seconds_to_settle, wrapped
 from whence.core.config import build
@@ -134,7 +136,7 @@ def _speed(data: Sequence[Flight], config: Config) -> dict[str, float]:
     return {f"p{q}": round(float(np.percentile(times, q)), 2) for q in (50, 95, 100)}
 
 
-PARTS = {"fit": fit, "simulated": simulated, "brighton": brighton}
+PARTS = {"fit": fit, "simulated": simulated, "brighton": brighton, "latency": latency}
 
 
 def main() -> None:
@@ -149,6 +151,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each flight")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the filter")
     parser.add_argument("--choose", action="store_true", help="run scenarios on the flights that chose the settings")
+    parser.add_argument("--passes", type=int, default=3, help="latency: times that the frames are followed")
+    parser.add_argument("--budget-ms", type=float, default=0.0, help="latency: time for a frame")
     given = parser.parse_args()
     found = {"machine": f"{platform.machine()}, Python {platform.python_version()}", **PARTS[given.part](given)}
     if given.json:

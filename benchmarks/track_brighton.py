@@ -8,33 +8,39 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import astuple, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from track_methods import WITHIN_90, answer_of, scores, wrapped
+from whence.crossview.ground import Ground
 from whence.crossview.track.config import Config
 from whence.crossview.track.filter import TrackFilter
 from whence.crossview.track.plane import LocalPlane
 from whence.crossview.track.smooth import smoothed
 from whence.crossview.track.types import FrameObservation, SearchArea, Telemetry
 from whence.crossview.types import Pose
+from whence.earth.tiles.opening import Config as OpeningConfig
+
+
+def ground_of(data: Path) -> Ground:
+    """The orthophoto."""
+    folder = data / "brighton"
+    bounds = json.loads((folder / "ortho.json").read_text(encoding="utf-8"))["bounds"]
+    text = ",".join(str(bounds[side]) for side in ("north", "south", "west", "east"))
+    return Ground.open(folder / "ortho_north_up.jpg", OpeningConfig(bounds=text, nodata="white"))
 
 
 def matched(given: argparse.Namespace) -> list[dict[str, Any]]:
     """Each frame registered on the whole orthophoto, once; kept in ``--matches`` if that is given."""
     if given.matches and given.matches.exists():
         return list(json.loads(given.matches.read_text(encoding="utf-8")))
-    from whence.crossview.ground import Ground
     from whence.crossview.known import known_of_file
     from whence.crossview.match import Matcher, matching_options
-    from whence.earth.tiles.opening import Config as OpeningConfig
     from whence.samples.reader import read_view
 
-    folder = given.data / "brighton"
-    bounds = json.loads((folder / "ortho.json").read_text(encoding="utf-8"))["bounds"]
-    text = ",".join(str(bounds[side]) for side in ("north", "south", "west", "east"))
-    ground = Ground.open(folder / "ortho_north_up.jpg", OpeningConfig(bounds=text, nodata="white"))
+    folder, ground = given.data / "brighton", ground_of(given.data)
     options = matching_options({"candidates": {"whole_px": 4096}, "match": {"patch_px": 2048}})
     matcher = Matcher(ground, options)
     rows = []
