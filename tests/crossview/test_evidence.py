@@ -11,7 +11,9 @@ from whence.crossview.evidence import SOURCE, Config, match_evidence
 from whence.crossview.ground import Ground
 from whence.crossview.match import Matcher
 from whence.crossview.refine import Refiner, refining_settings
-from whence.crossview.types import Match
+from whence.crossview.types import Correspondences, Match, Registration
+from whence.crossview.verify import Config as VerifyConfig
+from whence.crossview.verify import Verifier
 from whence.earth.coordinates import distance_km
 from whence.earth.field import Field
 from whence.samples.view import Query, ViewKind
@@ -70,6 +72,21 @@ def test_a_search_that_finds_nothing_lowers_its_patch_by_the_share_missed(refuse
         assert np.log(missed) - 1e-6 <= lowered < np.log(missed) + 0.3
         assert float(field.at(LAT + 0.1, LON)) == 0.0
         assert evidence.claims[0].kind == "no match from above"
+
+
+@pytest.mark.parametrize("prior", [0.001, 0.5, 0.999])
+def test_what_was_laid_nowhere_raises_no_place_however_probable_it_is(refused: Match, prior: float) -> None:
+    empty = Correspondences(np.zeros((0, 2)), np.zeros((0, 2)), np.zeros(0), np.zeros(0, bool))
+    verifier = Verifier(VerifyConfig(prior=prior))
+    nothing = verifier.verify(refused.query, refused.reference, Registration(None, "similarity", empty, "sift"))
+    assert 0.0 < nothing.probability < prior
+    evidence = match_evidence([nothing])
+    field = evidence.log_likelihood()
+    assert field is not None
+    assert float(field.values.max()) == 0.0
+    assert float(field.values.min()) == pytest.approx(np.log(Config().missed))
+    assert evidence.claims[0].kind == "no match from above"
+    assert f"{nothing.same_place:.1%}" in evidence.claims[0].read
 
 
 def test_the_claims_of_the_match_stand_behind_it(found: Match) -> None:
