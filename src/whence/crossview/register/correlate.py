@@ -25,6 +25,8 @@ from whence.crossview.types import Correspondences, Registration
 from whence.earth.tiles.types import Patch
 
 _ROOM_PX = 16.0
+_OVER = 0.25
+"""Around a place that was found the query hangs over the edge of the part of the reference by no more than this."""
 
 
 @dataclass(frozen=True)
@@ -72,24 +74,25 @@ class Correlator(RegistrationMethod):
         rough = self._searched(query, reference, expected.allowed, step, ratio, middle)
         if rough is None:
             return _registration(None, 0.0, self.name)
-        best = self._refined(rough, query, reference)
+        scale, turn = scale_and_turn(rough.transform, query.centre_px)
+        around = Allowed((scale / ratio, scale * ratio), turn, step / 2.0)
+        part, shift = _around(rough.transform, query, reference)
+        fine = self._searched(query, part, around, step / 4.0, ratio**0.25, scale, over=_OVER)
+        best = rough
+        if fine is not None and fine.score > rough.score:
+            best = Peak(shift @ fine.transform, fine.score, rough.ratio, rough.z)
         coarse = max(1.0, math.sqrt(float(query.valid.sum())) * middle / self.config.side_px)
         return _registration(best, self.config.sigma_px * coarse, self.name)
 
-    def _refined(self, rough: Peak, query: Picture, reference: Picture) -> Peak:
-        """The peak moved to the best turn, then to the best scale around; what tells it from others stays."""
-        part, shift = _around(rough.transform, query, reference)
-        step, ratio, best = self.config.turn_step_deg, self.config.scale_step, rough
-        for turn_reach, scale_reach in ((step / 2.0, 1.0), (0.0, math.sqrt(ratio))):
-            scale, turn = scale_and_turn(best.transform, query.centre_px)
-            around = Allowed((scale / scale_reach, scale * scale_reach), turn, turn_reach)
-            fine = self._searched(query, part, around, step / 4.0, ratio**0.25, scale)
-            if fine is not None and fine.score > best.score:
-                best = Peak(shift @ fine.transform, fine.score, rough.ratio, rough.z)
-        return best
-
     def _searched(
-        self, query: Picture, reference: Picture, allowed: Allowed, turn_deg: float, scale: float, middle: float
+        self,
+        query: Picture,
+        reference: Picture,
+        allowed: Allowed,
+        turn_deg: float,
+        scale: float,
+        middle: float,
+        over: float = 1.0,
     ) -> Peak | None:
         peaks = search(
             query,
@@ -100,6 +103,7 @@ class Correlator(RegistrationMethod):
             keep=1,
             turn_step_deg=turn_deg,
             scale_step=scale,
+            over=over,
         )
         return peaks[0] if peaks else None
 

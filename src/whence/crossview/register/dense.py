@@ -150,6 +150,7 @@ def search(
     keep: int,
     turn_step_deg: float = 7.5,
     scale_step: float = 1.12,
+    over: float = 1.0,
 ) -> list[Peak]:
     """Places where the query lies best, over turns, scales and shifts.
 
@@ -162,6 +163,7 @@ def search(
         keep: at most so many places.
         turn_step_deg: between the turns tried.
         scale_step: ratio of the scales tried.
+        over: share of the query by which it may hang over the edge of the reference; less is quicker.
     """
     coarse = min(1.0, side_px / (math.sqrt(float(query.valid.sum())) * middle))
     small, to_small = turned(reference, 0.0, coarse)
@@ -170,7 +172,8 @@ def search(
         for scale in _scales(allowed, middle, scale_step)
         for turn in _turns(allowed, turn_step_deg)
     ]
-    target = Target.of(small, max(max(picture.size_px) for picture, _ in trials))
+    longest = max(max(picture.size_px) for picture, _ in trials)
+    target = Target.of(small, max(math.ceil(over * longest), longest - min(small.size_px)))
     found = list[tuple[float, float, Transform]]()
     for picture, to_trial in trials:
         found += [
