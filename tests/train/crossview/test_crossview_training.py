@@ -134,6 +134,36 @@ def test_a_resumed_run_equals_one_that_was_never_stopped(rasters: Path, tmp_path
             assert torch.equal(value, resumed.net.state_dict()[name]), name
 
 
+@pytest.mark.parametrize(("ways", "turns"), [(1, (0,)), (2, (0, 4)), (4, (0, 1, 2, 3)), (8, tuple(range(8)))])
+def test_pictures_are_embedded_in_ways_side_by_side(rasters: Path, ways: int, turns: tuple[int, ...]) -> None:
+    net = build_net(_recipe(rasters)).eval()
+    pixels = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    apart = []
+    for turn in turns:
+        mirrored = pixels.flip(3) if turn >= 4 else pixels
+        apart.append(net({"relief": torch.rot90(mirrored, turn % 4, (2, 3))})["relief"])
+    found = net.in_ways("relief", pixels, ways)
+    assert torch.allclose(found, torch.cat(apart, 1) / ways**0.5, atol=1e-6)
+    assert torch.allclose(found.norm(dim=1), torch.ones(3), atol=1e-5)
+
+
+def test_a_bundle_embeds_in_the_ways_of_its_recipe(rasters: Path, tmp_path: Path) -> None:
+    run = train_crossview(_recipe(rasters, family__ways=4, optimiser__epochs=0.2))
+    encoder = BundledEncoder(export_crossview(run, tmp_path / "bundle"))
+    part = load_crossview_data(run.recipe).test
+    pictures = list(part.pictures["map"].pixels[:5])
+    expected = embedded(run.net, part, ("map",), True, ways=4)["map"][:5]
+    assert encoder.dim == expected.shape[1] == 64
+    np.testing.assert_allclose(encoder.embed(pictures, ViewKind.MAP), expected, atol=1e-4)
+
+
+def test_a_head_of_positions_and_ways_exclude_each_other(rasters: Path) -> None:
+    with pytest.raises(OptionError, match="ways"):
+        _recipe(rasters, family__ways=2, position__weight=1.0)
+    with pytest.raises(OptionError, match="1, 2, 4 or 8"):
+        _recipe(rasters, family__ways=3)
+
+
 def test_a_frozen_satellite_tower_keeps_what_it_was(rasters: Path) -> None:
     recipe = _recipe(rasters, phase_2__shared_rate="0", family__start="satellite")
     data = load_crossview_data(recipe)

@@ -301,9 +301,11 @@ def _laid_out_as(parameter: Tensor, value: Tensor) -> Tensor:
 
 @torch.no_grad()
 def embedded(
-    net: CrossViewNet, part: Part, variants: tuple[str, ...], registered: bool = False
+    net: CrossViewNet, part: Part, variants: tuple[str, ...], registered: bool = False, ways: int = 1
 ) -> Mapping[str, Float[np.ndarray, "_ dim"]]:
     """Unit vectors of all pictures of some variants, float32, in order, without augmentation or autocast.
+
+    In several ways (`CrossViewNet.in_ways`) they are as many times as long.
 
     Raises:
         InputError: the part has no picture of a variant.
@@ -321,7 +323,7 @@ def embedded(
             raise InputError(f"There is no picture of the variant {name} to embed.")
         rows = [np.arange(at, min(at + _EMBED, count)) for at in range(0, count, _EMBED)]
         out[name] = torch.cat(
-            [net({name: feed.pictures({name: some})[name].to(device)})[name].cpu() for some in rows]
+            [net.in_ways(name, feed.pictures({name: some})[name].to(device), ways).cpu() for some in rows]
         ).numpy()
     net.train(was)
     return out

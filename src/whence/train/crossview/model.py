@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
 import torch
@@ -21,6 +21,7 @@ from whence.encode.preprocessing import Preprocessing
 from whence.train.crossview.data.types import SATELLITE
 from whence.train.crossview.position import PositionHead, head_for
 from whence.train.crossview.recipe import CrossViewRecipe, Family
+from whence.train.feed import turned
 
 _MOST_SCALE = 100.0
 _SHARED = "shared"
@@ -37,6 +38,7 @@ class CrossViewNet(nn.Module):
         preprocessing: of every variant.
         temperature: at which the contrast starts.
         position: the head of positions inside the satellite picture; ``None`` without one.
+        ways: turns and mirrorings in which pictures are embedded once trained (`in_ways`).
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class CrossViewNet(nn.Module):
         preprocessing: Preprocessing,
         temperature: float,
         position: PositionHead | None = None,
+        ways: int = 1,
     ) -> None:
         super().__init__()
+        self.ways = ways
         self.stems, self.trunk, self.heads = nn.ModuleDict(stems), trunk, nn.ModuleDict(heads)
         self.preprocessing, self.position = preprocessing, position
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature)))
@@ -76,6 +80,13 @@ class CrossViewNet(nn.Module):
         parts = dict(zip(pixels, features.split(counts), strict=True))
         return {name: normalize(self.head(name)(part).float(), dim=1) for name, part in parts.items()}
 
+    def in_ways(self, variant: str, pixels: Float[Tensor, "n 3 side side"], ways: int) -> Float[Tensor, "n long"]:
+        """Embed pictures of a variant turned and mirrored in some ways, the vectors side by side, of unit length.
+
+        A product of two such vectors is the mean of the cosines of the ways, as if as many towers were asked.
+        """
+        return _side_by_side(ways, lambda pictures: self({variant: pictures})[variant], pixels)
+
     def used_by(self, variant: str) -> list[nn.Module]:
         """The parts that a variant's pictures run through."""
         return [self.stems[variant], self.trunk, self.head(variant)]
@@ -92,12 +103,21 @@ class OneVariant(nn.Module):
 
     def __init__(self, net: CrossViewNet, variant: str) -> None:
         super().__init__()
+        self.ways = net.ways
         self.stem, self.trunk, self.head = net.used_by(variant)
 
-    def forward(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n dim"]:
-        """Embed preprocessed pictures; not normalised."""
-        found: Tensor = self.head(self.trunk(self.stem(pixels)))
-        return found
+    def forward(self, pixels: Float[Tensor, "n 3 h w"]) -> Float[Tensor, "n long"]:
+        """Embed preprocessed pictures: `CrossViewNet.in_ways`."""
+        return _side_by_side(self.ways, self._once, pixels)
+
+    def _once(self, pixels: Tensor) -> Tensor:
+        return normalize(self.head(self.trunk(self.stem(pixels))).float(), dim=1)
+
+
+def _side_by_side(ways: int, embed: Callable[[Tensor], Tensor], pixels: Tensor) -> Tensor:
+    """Unit vectors of a picture's ways joined to one: 2 are it and its mirror image, 4 are its quarter turns."""
+    chosen = (0, 4) if ways == 2 else range(ways)
+    return torch.cat([embed(turned(pixels, way, (2, 3))) for way in chosen], dim=1) / math.sqrt(ways)
 
 
 def build_net(recipe: CrossViewRecipe) -> CrossViewNet:
@@ -131,7 +151,8 @@ def build_net(recipe: CrossViewRecipe) -> CrossViewNet:
     if recipe.position.weight:
         side = preprocessing.crop_px
         position = head_for(stems[SATELLITE], trunk, side, width, recipe.position, generator)
-    return CrossViewNet(stems, trunk, heads, preprocessing, recipe.loss.temperature, position)
+    ways = recipe.family.ways
+    return CrossViewNet(stems, trunk, heads, preprocessing, recipe.loss.temperature, position, ways)
 
 
 def _layers(encoder: ImageEncoder) -> list[nn.Module]:

@@ -59,8 +59,12 @@ class Family:
     "Length of the embedding."
     start: str = "drawn"
     "How the layers of a variant that joins in a later phase start: drawn at random, or as those of satellite."
+    ways: int = 1
+    "In how many turns and mirrorings pictures are embedded once trained, the vectors side by side: 1, 2, 4 or 8."
 
     def __post_init__(self) -> None:
+        if self.ways not in (1, 2, 4, 8):
+            raise OptionError(f"Pictures are embedded in 1, 2, 4 or 8 ways, received family.ways = {self.ways}.")
         if self.heads not in HEADS:
             raise unknown_name("kind of heads", self.heads, HEADS)
         if self.start not in STARTS:
@@ -132,6 +136,8 @@ class Position:
     "Side of the map of positions in cells; the tower has a feature map of this side."
     dim: int = 64
     "Length of the vectors of views and cells."
+    view_cells: int = 1
+    "Side of a view's own map in cells, for views from above with north up that all show as much ground; else 1."
     candidates: int = 16
     "Satellite pictures of a batch that a view's own is told from, those most like it."
 
@@ -215,7 +221,7 @@ class CrossViewRecipe:
             "seed": self.seed,
             "data": {"kind": self.data.name, **self.data.settings},
             "tower": {"encoder": self.tower.name, **self.tower.settings},
-            "family": asdict(self.family),
+            "family": {key: value for key, value in asdict(self.family).items() if (key, value) != ("ways", 1)},
             **{f"phase_{i}": asdict(phase) for i, phase in enumerate(self.phases, 1)},
             "loss": asdict(self.loss),
             **({"position": asdict(self.position)} if self.position != Position() else {}),
@@ -269,6 +275,11 @@ def parse_crossview_recipe(table: Mapping[str, Any], source: str = "the recipe")
     if not phases:
         raise OptionError(f"{source} needs a section [phase_1] with the variants that are aligned with satellite.")
     parts: dict[str, Any] = {key: build(kind, table.get(key, {}), owner=key) for key, kind in SECTIONS.items()}
+    if parts["position"].weight and parts["family"].ways > 1:
+        raise OptionError(
+            f"A head of positions sees pictures as they are, received family.ways = {parts['family'].ways}: "
+            "set it to 1, or position.weight to 0."
+        )
     return CrossViewRecipe(
         name=head.name,
         summary=head.summary,

@@ -168,17 +168,14 @@ def export_crossview(run: CrossViewRun, bundle_folder: Path, *, overwrite: bool 
         ArtifactError: an exported graph differs from PyTorch.
     """
     from whence.core.bundle import BundleHeader, write_bundle
-    from whence.train.export import UnitLength, export_graph, noise_pixels
+    from whence.train.export import export_graph, noise_pixels
 
     recipe, net = run.recipe, run.net
     example = torch.from_numpy(noise_pixels(net.preprocessing))
     names = (SATELLITE, *recipe.variants)
     kinds = run.scores["kinds"]
     if net.position is None:
-        graphs = {
-            name: export_graph(UnitLength(OneVariant(net, name)), [example], ["pixels"], ["embedding"])
-            for name in names
-        }
+        graphs = {name: export_graph(OneVariant(net, name), [example], ["pixels"], ["embedding"]) for name in names}
     else:
         graphs = {name: export_graph(ViewWithPoint(net, name), [example], ["pixels"], _VIEW) for name in names[1:]}
         graphs[SATELLITE] = export_graph(TileWithCells(net), [example], ["pixels"], _TILE)
@@ -195,7 +192,7 @@ def export_crossview(run: CrossViewRun, bundle_folder: Path, *, overwrite: bool 
         calibration={"recalls": run.scores["phases"]},
         config={
             "variants": ",".join(f"{name}={kinds[name]}" for name in names),
-            "dim": net.dim,
+            "dim": net.dim * net.ways,
             "turns": 1,
             "logit_scale": float(run.scores["scale"]),
             **_of_positions(run),

@@ -48,10 +48,10 @@ def scores(net: CrossViewNet, part: Part, variants: tuple[str, ...], registered:
     """Recalls of every ordered pair of variants, by ``query→reference``.
 
     Queries are the counted pictures whose counterpart is counted as well, references all pictures of the part. Variants
-    that the part has no picture of are left out.
+    that the part has no picture of are left out. Pictures are embedded in the ways of the network.
     """
     names = (*(name for name in variants if name in part.pictures), SATELLITE)
-    vectors = embedded(net, part, names, registered)
+    vectors = embedded(net, part, names, registered, net.ways)
     return {
         f"{query}→{reference}": recalls(*_of_pair(part, vectors, query, reference))
         for query, reference in permutations(names, 2)
