@@ -3,8 +3,8 @@
     python benchmarks/crossview_inside.py run --data DATA --out runs/inside
     python benchmarks/crossview_inside.py table --out runs/inside
 
-DATA is a folder with ``bluemarble.jpg`` and ``relief.jpg``. A relief chip of 2° lies anywhere in the middle half of a
-satellite tile of 4°; tiles lie on a grid of 2° over blocks of 10° that training did not see. A draw is a seed: places,
+DATA is a folder with ``bluemarble.jpg`` and ``relief.jpg``. A relief chip of 3° lies anywhere in the middle half of a
+satellite tile of 6°; tiles lie on a grid of 3° over blocks of 10° that training did not see. A draw is a seed: places,
 blocks and weights are all drawn by it. The weight of re-ranking and the width of circles are chosen on the validation
 blocks of each draw. Stopped, the same command goes on where it was. Intervals are of 95 %, by resampling blocks.
 """
@@ -28,7 +28,7 @@ RECIPE = Path(__file__).parents[1] / "recipes" / "unifygeo_chips.toml"
 ARMS: dict[str, dict[str, str]] = {"main": {}, "retrieval alone": {"position.weight": "0"}}
 """The recipe, and the same network without a head: does learning positions cost retrieval?"""
 
-DRAWN, WITHIN_KM = 1_000, (25, 50, 100)
+DRAWN, WITHIN_KM = 1_000, (25, 50, 100, 200)
 
 
 def one_run(data: Path, draw: int, arm: str, folder: Path, changes: dict[str, str]) -> None:
@@ -46,7 +46,7 @@ def one_run(data: Path, draw: int, arm: str, folder: Path, changes: dict[str, st
     measured |= {"machine": f"{platform.machine()}, {os.cpu_count()} cores, 1 thread", "scores": dict(run.scores)}
     test = load_crossview_data(recipe).test
     if run.net.position is not None:
-        rows = per_view(run, test, recipe.data.settings.get("tile_deg", 4.0))
+        rows = per_view(run, test, recipe.data.settings.get("tile_deg", 6.0))
         np.savez(folder / "views.npz", **rows)
     (folder / "measured.json").write_text(json.dumps(measured, ensure_ascii=False), encoding="utf-8")
 

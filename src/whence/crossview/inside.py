@@ -118,8 +118,10 @@ class BundledInside(InsideReader):
                 f"The graph {GRAPH} of the bundle {self.bundle.folder} gave maps of shape {heat.shape} and offsets of "
                 f"shape {offsets.shape}, or numbers that are not finite. Export it again."
             )
-        xy = peak_of(heat, offsets)
-        return Inside(evidence_of(heat), xy, self._widening * spread_of(heat, xy))
+        xy, places, side = peak_of(heat, offsets), heat.shape[-1], cells.shape[-1]
+        # A view that covers several cells has its middle in fewer places than the tile has cells.
+        in_tile = (xy * places + (side - places) / 2.0) / side
+        return Inside(evidence_of(heat), in_tile, self._widening * spread_of(heat, xy) * places / side)
 
     def _pixels(self, pictures: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Float[np.ndarray, "n 3 h w"]:
         return self.preprocessing.normalise(np.stack([self.preprocessing.fit(picture) for picture in pictures]))

@@ -17,8 +17,9 @@ from whence.samples.datasets.pairs import Reference, pair_sets  # noqa: E402
 from whence.samples.view import ViewKind  # noqa: E402
 from whence.train.crossview.data.pairs import _inside  # noqa: E402
 from whence.train.crossview.loop import CrossViewTrainer  # noqa: E402
-from whence.train.crossview.losses import rerank_loss  # noqa: E402
+from whence.train.crossview.losses import candidates_of, inside_position, rerank_loss  # noqa: E402
 from whence.train.crossview.model import build_net  # noqa: E402
+from whence.train.crossview.position import PositionHead  # noqa: E402
 from whence.train.crossview.positions import placed  # noqa: E402
 from whence.train.crossview.recipe import (  # noqa: E402
     CrossViewRecipe,
@@ -65,7 +66,7 @@ def _recipe(rasters: Path, **changes: object) -> CrossViewRecipe:
         "tower": {"encoder": "chipnet", "side_px": 32, "width": 16, "blocks": 1},
         "family": {"own_layers": 4, "dim": 32},
         "phase_1": {"variants": "relief"},
-        "position": {"weight": 1.0, "cells": 8, "dim": 16, "candidates": 8},
+        "position": {"weight": 1.0, "cells": 8, "view_cells": 4, "dim": 8, "candidates": 8},
         "batches": {"hard_share": 0.0},
         "optimiser": {"epochs": 6, "batch": 64, "learning_rate": 3e-3, "precision": "no", "ema": 0.9},
     }
@@ -171,6 +172,8 @@ def test_what_moves_views_is_refused(rasters: Path, tmp_path: Path) -> None:
             CrossViewTrainer(recipe, load_crossview_data(recipe))
     with pytest.raises(OptionError, match="8, 4, 2"):
         build_net(_recipe(rasters, position__cells=7))
+    with pytest.raises(OptionError, match="view_cells"):
+        build_net(_recipe(rasters, position__view_cells=8))
     root = pair_sets().load("cvusa").make_miniature(tmp_path / "cvusa")
     table = _recipe(rasters).to_dict() | {
         "data": {
@@ -198,10 +201,31 @@ def test_re_ranking_by_hand() -> None:
     likeness = torch.tensor([[0.9, 0.8, 0.1], [0.5, 0.9, 0.8]])
     own = torch.tensor([1, 0])
     scores = torch.tensor([[1.0, 2.0, 50.0], [4.0, 1.0, 1.0]])
+    assert candidates_of(likeness, own, 2).tolist() == [[1, 0], [0, 1]]
+    assert candidates_of(likeness, own, 9).tolist() == [[1, 0, 2], [0, 1, 2]]
     # Two candidates: its own and the likest other, so that the third tile's score of 50 is not asked.
     expected = (np.log1p(np.exp(1.0 - 2.0)) + np.log1p(np.exp(1.0 - 4.0))) / 2
-    assert float(rerank_loss(scores, likeness, own, 2)) == pytest.approx(expected, abs=1e-6)
-    assert float(rerank_loss(scores, likeness, own, 3)) > 10
+    assert float(rerank_loss(scores.gather(1, candidates_of(likeness, own, 2)))) == pytest.approx(expected, abs=1e-6)
+    assert float(rerank_loss(scores.gather(1, candidates_of(likeness, own, 3)))) > 10
+
+
+@pytest.mark.parametrize("view_cells", [1, 3])
+def test_a_view_is_laid_onto_every_place_of_a_tile(view_cells: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    head = PositionHead({6: 4, 3: 8}, 72, 6, 5, view_cells, generator).eval()
+    cells = head.of_tiles(
+        {6: torch.randn(2, 4, 6, 6, generator=generator), 3: torch.randn(2, 8, 3, 3, generator=generator)}
+    )
+    view = cells[:, :, 2:3, 4:5] if view_cells == 1 else cells[:, :, 1:4, 2:5] / view_cells
+    heat, offsets = head(view, cells)
+    side = 6 - view_cells + 1
+    assert heat.shape == (2, side, side)
+    assert offsets.shape == (2, 2, side, side)
+    assert offsets.abs().max() <= 0.5
+    assert torch.allclose(head.heat(view, cells)[[0, 1], [0, 1]], heat, atol=1e-5)
+    xy = head.in_tile(inside_position(heat, torch.zeros_like(offsets)))
+    assert torch.allclose(xy[0], torch.tensor([4.5, 2.5] if view_cells == 1 else [3.5, 2.5]) / 6)
+    assert torch.allclose(head.in_tile(head.on_map(xy)), xy)
 
 
 def test_where_a_query_lies_in_its_reference_as_it_is_shown(tmp_path: Path) -> None:

@@ -156,18 +156,22 @@ def inside_score(cells: Float[Tensor, "*n side side"]) -> Float[Tensor, " *n"]:
     return flat.logsumexp(-1) - math.log(flat.shape[-1])
 
 
-def rerank_loss(
-    scores: Float[Tensor, "n m"], likeness: Float[Tensor, "n m"], own: Int[Tensor, " n"], candidates: int
-) -> Tensor:
+def candidates_of(likeness: Float[Tensor, "n m"], own: Int[Tensor, " n"], count: int) -> Int[Tensor, "n k"]:
+    """What retrieval takes for each view's tile: its own first, then the likest others.
+
+    Args:
+        likeness: products of the embeddings of views and tiles.
+        own: row of each view's tile.
+        count: tiles for each; as many as there are if those are fewer.
+    """
+    marked = likeness.detach().scatter(1, own[:, None], torch.inf)
+    return marked.topk(min(count, likeness.shape[1]), dim=1).indices
+
+
+def rerank_loss(scores: Float[Tensor, "n k"]) -> Tensor:
     """Re-ranking: among the tiles that retrieval takes for a view's, its own speaks loudest (after UnifyGeo 2025).
 
     Args:
-        scores: of every view and tile, as `inside_score`.
-        likeness: products of their embeddings, by which candidates are chosen.
-        own: row of each view's tile.
-        candidates: how many tiles each view chooses from, its own and those most like it.
+        scores: of the tiles of `candidates_of`, as `inside_score`; those of the own tiles come first.
     """
-    kept = min(candidates, scores.shape[1])
-    marked = likeness.detach().scatter(1, own[:, None], torch.inf)
-    chosen = marked.topk(kept, dim=1).indices
-    return cross_entropy(scores.gather(1, chosen), torch.zeros_like(own))
+    return cross_entropy(scores, torch.zeros(len(scores), dtype=torch.long, device=scores.device))

@@ -14,6 +14,7 @@ from whence.core.errors import InputError
 from whence.train.crossview.data.types import SATELLITE
 from whence.train.crossview.gather import gathered, gathered_numbers, rank
 from whence.train.crossview.losses import (
+    candidates_of,
     distance_contrast,
     inside_loss,
     inside_score,
@@ -106,14 +107,16 @@ class CrossViewLoss(nn.Module):
         inside, rerank = [], []
         for name, own in sample.own.items():
             points, tiles = whole.points[name], whole.embedded[SATELLITE]
-            scores = inside_score(head.heat(points, whole.cells))
-            rerank.append(rerank_loss(scores, whole.embedded[name] @ tiles.T, own, weights.candidates))
+            rows = candidates_of(whole.embedded[name] @ tiles.T, own, weights.candidates)
+            scores = inside_score(head.heat(points, whole.cells).float())
+            rerank.append(rerank_loss(scores.gather(1, rows)))
             known = (
                 torch.isfinite(sample.inside[name]).all(1) if name in sample.inside else own.new_zeros(len(own)).bool()
             )
             if known.any():
                 cells, offsets = head(points[known], whole.cells[own[known]])
-                inside.append(inside_loss(cells, offsets, sample.inside[name][known], weights.offset_weight))
+                truth = head.on_map(sample.inside[name][known])
+                inside.append(inside_loss(cells, offsets, truth, weights.offset_weight))
         if not inside:
             raise InputError(
                 "No picture of the batch says where in its satellite picture it was taken: a head of positions needs "

@@ -132,8 +132,10 @@ def _maps(net: CrossViewNet, points: Tensor, cells: Tensor, tiles: Tensor) -> tu
         some = slice(start, start + _PAIRS)
         heat, offsets = net.position(points[views[some]].to(device), cells[tiles.flatten()[some]].to(device))
         scores.append(inside_score(heat).cpu())
-        places.append(inside_position(heat, offsets).cpu())
-        sigmas.append(torch.from_numpy(spread_of(heat.cpu().numpy(), places[-1].numpy())))
+        found = inside_position(heat, offsets)
+        spread = spread_of(heat.cpu().numpy(), found.cpu().numpy())
+        places.append(net.position.in_tile(found).cpu())
+        sigmas.append(torch.from_numpy(spread * net.position.places / net.position.cells))
     shape = tuple(tiles.shape)
     return torch.cat(scores).view(shape), torch.cat(places).view(*shape, 2), torch.cat(sigmas).view(shape)
 

@@ -40,13 +40,13 @@ class Config:
     "Plate carrée picture of the whole Earth from above, such as NASA's Blue Marble."
     relief: str = ""
     "Plate carrée picture of the shaded relief of the whole Earth, such as NOAA's ETOPO1."
-    count: int = 40_000
+    count: int = 32_000
     "Views at random land places: 80 % train, 10 % validate, 10 % test, by blocks."
     side_px: int = 48
     "Side of views and tiles in pixels."
-    side_deg: float = 2.0
+    side_deg: float = 3.0
     "Side of a view in degrees of arc."
-    tile_deg: float = 4.0
+    tile_deg: float = 6.0
     "Side of a tile in degrees of arc; tiles lie half of it apart, so that a view is wholly inside its own."
     block_deg: float = 10.0
     "Side of the blocks in degrees."
