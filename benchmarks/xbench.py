@@ -35,6 +35,7 @@ from crossview_pairs import Maker, one_pair, tasks
 from crossview_pictures import SITES
 from whence.evaluate.xbench import answer, build, files, geometry, scores
 from whence.evaluate.xbench.candidates import Candidate
+from whence.evaluate.xbench.questions import KINDS
 from whence.evaluate.xbench.sentences import open_encoder
 from whence.evaluate.xbench.types import DIFFICULTIES, Answer, Truth
 from whence.samples.view import ViewKind
@@ -165,6 +166,7 @@ def main() -> None:
     parser.add_argument("--masking", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--answers", default="answers.jsonl", help="file of answers in the folder")
     parser.add_argument("--scored", nargs="+", help="files of answers to score together; the last one counts")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS), help="of questions")
     parser.add_argument("--frames", action="store_true", help="build of the drone frames of coeffic")
     given = parser.parse_args()
     cv2.setNumThreads(1)
@@ -183,7 +185,9 @@ def main() -> None:
         show(told)
     if "questions" in given.parts:
         whole = files.open_benchmark(given.out)
-        told = answered_questions(whole, asked(whole, given.every, given.seed), answerer_of(given))
+        questions = asked(whole, given.every, given.seed, given.kinds)
+        said = answers_of(given.out, given.scored)[1] if given.scored else []
+        told = answered_questions(whole, questions, answerer_of(given), said)
         (given.out / "questions.json").write_text(json.dumps(told, indent=1), encoding="utf-8")
         show_questions(told)
     if "likeness" in given.parts:

@@ -25,7 +25,8 @@ from whence.train.verifier_outcomes import outcome_of
 SIDE_M = 388.0
 """Side of the windows of the town that drone frames are asked about on."""
 
-_OFF_SHARE = 0.22
+_OFF_SHARES = (0.1, 0.22)
+_NORTH_DEG = 15.0
 _SURE_M = 25.0
 _PLACE_M = 100.0
 
@@ -36,20 +37,25 @@ _PLACE_M = 100.0
 def drone_frames(root: Path, seed: int) -> Iterator[Candidate]:
     """Frames of ``coeffic``, turned by quarter turns, each with a window of the town that holds it off its middle.
 
-    Frames whose position was only projected have no position and no transform as truth, but a heading.
+    Quarter turns and the four ways off the middle take turns, so that every answer is asked for. Frames whose position
+    was only projected have no position and no transform as truth, but a heading; those that were not warped to north
+    have no heading.
     """
+    ways = {True: 0, False: 0}
     town, draw = crossview_data.mosaic(root), np.random.default_rng(seed)
-    for frame in crossview_data.pairs(root, "coeffic"):
+    for number, frame in enumerate(crossview_data.pairs(root, "coeffic")):
         assert frame.lat_deg is not None
         assert frame.lon_deg is not None
         assert frame.gsd_m_per_px is not None
         x, y = (float(value) for value in town.georeference.to_pixels(frame.lat_deg, frame.lon_deg))
         side = round(SIDE_M / town.georeference.gsd_m_per_px)
-        corner = np.array([x, y]) - side / 2 + draw.uniform(-_OFF_SHARE, _OFF_SHARE, 2) * side
+        way = np.array([ways[frame.verified] % 2, ways[frame.verified] // 2 % 2]) * 2 - 1
+        ways[frame.verified] += 1
+        corner = np.array([x, y]) - side / 2 + way * draw.uniform(*_OFF_SHARES, 2) * side
         most = np.array([town.pixels.shape[1], town.pixels.shape[0]]) - side
         left, top = (int(value) for value in np.clip(np.round(corner), 0, most))
         patch = crossview_data.window(town, left, top, side, side)
-        pixels, quarter = crossview_data.pixels_of(frame.query), int(draw.integers(4))
+        pixels, quarter = crossview_data.pixels_of(frame.query), number % 4
         turned = np.ascontiguousarray(np.rot90(pixels, quarter))
         wrong_by = float(np.exp(draw.uniform(-0.2, 0.2)))
         yield Candidate(
@@ -76,6 +82,8 @@ def _truth(frame: crossview_data.Pair, place: GeoReference, shape: tuple[int, ..
     back = np.array([[0.0, -1.0, width], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     transform = upright @ np.linalg.matrix_power(back, quarter)
     found, gsd = geometry.pose(transform, place, (width, height))
+    if abs((heading + 180.0) % 360.0 - 180.0) > _NORTH_DEG:
+        found = None
     if not frame.verified:
         return Truth(None, None, found, None)
     return Truth((x, y), tuple(transform.ravel()), found, gsd, _SURE_M / place.gsd_m_per_px)
@@ -84,15 +92,18 @@ def _truth(frame: crossview_data.Pair, place: GeoReference, shape: tuple[int, ..
 # --------------------------------------------------------------------------------------------------------- questions
 
 
-def asked(held: files.Benchmark, every: int, seed: int) -> list[questions.Question]:
-    """Questions of a benchmark, of each kind one of so many."""
+def asked(held: files.Benchmark, every: int, seed: int, kinds: Sequence[str]) -> list[questions.Question]:
+    """Questions of a benchmark: of tiles, which cost four matches each, one of so many."""
     found = questions.ask(held, seed)
-    return [item for kind in questions.KINDS for item in [q for q in found if q.kind == kind][::every]]
+    steps = {kind: every if kind == "tile" else 1 for kind in kinds}
+    return [item for kind, step in steps.items() for item in [q for q in found if q.kind == kind][::step]]
 
 
-def answered(held: files.Benchmark, found: Sequence[questions.Question], answerer: Answerer) -> dict[str, Any]:
+def answered(
+    held: files.Benchmark, found: Sequence[questions.Question], answerer: Answerer, said: Sequence[Answer]
+) -> dict[str, Any]:
     """The matcher's answers to questions, scored by site: right of all, answered, right of those answered, chance."""
-    given = dict(questions.answer_questions(held, found, answerer, _progress))
+    given = dict(questions.answer_questions(held, found, answerer, _progress, said))
     told: dict[str, Any] = {}
     for site in ("", *sorted({item.place.split()[0] for item in found})):
         own = [item for item in found if item.place.startswith(site)]

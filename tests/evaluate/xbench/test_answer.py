@@ -84,7 +84,7 @@ def test_answers_are_read_back(answers, tmp_path):
         read_answers(tmp_path / "none.jsonl")
 
 
-def test_questions_are_balanced_and_answered(made, tmp_path):
+def test_questions_are_balanced_and_answered(made, answers, tmp_path):
     found = ask(made)
     assert {item.kind for item in found} == {"tile", "heading", "quadrant"}
     for kind in ("heading", "quadrant"):
@@ -96,9 +96,14 @@ def test_questions_are_balanced_and_answered(made, tmp_path):
     path = tmp_path / "questions.jsonl"
     write_questions(path, found, made)
     assert read_questions(path) == found
-    answers = dict(answer_questions(made, found, Answerer(Config(masking=False))))
-    scored = score_questions(found, answers, draws=20)
+    own = dict(answer_questions(made, found, Answerer(Config(masking=False))))
+    scored = score_questions(found, own, draws=20)
     assert all(right.value == 1.0 for right, _, _ in scored.values())
+    told = [item for item in found if item.kind != "tile"]
+    idle = Answerer(Config(masking=False))
+    assert dict(answer_questions(made, told, idle, said=answers)) == {item.name: own[item.name] for item in told}
+    refused = [replace(answer, match=False) for answer in answers]
+    assert set(dict(answer_questions(made, told, idle, said=refused)).values()) == {None}
     assert score_questions(found, {})["tile"][0].value == 0.0
     path.write_text("{")
     with pytest.raises(ArtifactError, match="damaged"):

@@ -23,7 +23,7 @@ from whence.evaluate.xbench.answer import Answerer, pictures_of
 from whence.evaluate.xbench.files import Benchmark
 from whence.evaluate.xbench.geometry import moved, pose
 from whence.evaluate.xbench.negatives import edges_of, touching
-from whence.evaluate.xbench.types import SCHEMA, Item, check_schema
+from whence.evaluate.xbench.types import SCHEMA, Answer, Item, check_schema
 from whence.explain.match.amounts import COMPASS
 
 KINDS = ("tile", "heading", "quadrant")
@@ -130,17 +130,28 @@ def answer_questions(
     found: Sequence[Question],
     answerer: Answerer,
     report: Callable[[int, int], None] | None = None,
+    said: Iterable[Answer] = (),
 ) -> Iterator[tuple[str, int | None]]:
     """The matcher's own answers: name and position, ``None`` where it finds no match.
 
     The tile is that of the highest probability; heading and quarter are read off the transform of an accepted match.
+
+    Args:
+        benchmark: that the questions were made of.
+        found: questions.
+        answerer: the matcher.
+        report: called with how many are answered, and how many there are.
+        said: answers to the benchmark's items that are there already: headings and quarters are read off these.
     """
-    items = {item.name: item for item in benchmark.items}
+    items, known = {item.name: item for item in benchmark.items}, {answer.item: answer for answer in said}
     for number, question in enumerate(found, 1):
         if question.kind == "tile":
             yield question.name, _best_tile(benchmark, question, answerer)
+        elif question.item in known:
+            answer = known[question.item]
+            yield question.name, _read_off(items[question.item], question.kind, answer.matrix if answer.match else None)
         else:
-            yield question.name, _read_off(benchmark, items[question.item], question.kind, answerer)
+            yield question.name, _matched(benchmark, items[question.item], question.kind, answerer)
         if report is not None:
             report(number, len(found))
 
@@ -268,15 +279,21 @@ def _best_tile(benchmark: Benchmark, question: Question, answerer: Answerer) -> 
     return None if max(found) == -math.inf else int(np.argmax(found))
 
 
-def _read_off(benchmark: Benchmark, item: Item, kind: str, answerer: Answerer) -> int | None:
+def _matched(benchmark: Benchmark, item: Item, kind: str, answerer: Answerer) -> int | None:
     query, reference = pictures_of(benchmark.folder, item)
     match = answerer.match(query, reference, item.query.gsd_m_per_px)
-    if not match.accepted or match.registration.transform is None:
+    return _read_off(item, kind, match.registration.transform if match.accepted else None)
+
+
+def _read_off(item: Item, kind: str, transform: Float[np.ndarray, "3 3"] | None) -> int | None:
+    """Heading or quarter by a transform; ``None`` without one."""
+    if transform is None:
         return None
-    transform: Float[np.ndarray, "3 3"] = match.registration.transform
     size = (item.query.width_px, item.query.height_px)
     if kind == "heading":
-        heading, _ = pose(transform, reference.georeference, size)
+        if item.georeference is None:
+            return None
+        heading, _ = pose(transform, item.georeference, size)
         return sector(heading) if math.isfinite(heading) else None
     x, y = moved(transform, np.array([(size[0] / 2.0, size[1] / 2.0)]))[0]
     return quadrant((float(x), float(y)), (item.reference.width_px, item.reference.height_px))
