@@ -25,7 +25,7 @@ from whence.train.verifier_outcomes import outcome_of
 SIDE_M = 388.0
 """Side of the windows of the town that drone frames are asked about on."""
 
-_OFF_SHARES = (0.1, 0.22)
+_OFF_SHARE = 0.22
 _NORTH_DEG = 15.0
 _SURE_M = 25.0
 _PLACE_M = 100.0
@@ -37,25 +37,21 @@ _PLACE_M = 100.0
 def drone_frames(root: Path, seed: int) -> Iterator[Candidate]:
     """Frames of ``coeffic``, turned by quarter turns, each with a window of the town that holds it off its middle.
 
-    Quarter turns and the four ways off the middle take turns, so that every answer is asked for. Frames whose position
-    was only projected have no position and no transform as truth, but a heading; those that were not warped to north
-    have no heading.
+    Frames whose position was only projected have no position and no transform as truth, but a heading; those that were
+    not warped to north have no heading.
     """
-    ways = {True: 0, False: 0}
     town, draw = crossview_data.mosaic(root), np.random.default_rng(seed)
-    for number, frame in enumerate(crossview_data.pairs(root, "coeffic")):
+    for frame in crossview_data.pairs(root, "coeffic"):
         assert frame.lat_deg is not None
         assert frame.lon_deg is not None
         assert frame.gsd_m_per_px is not None
         x, y = (float(value) for value in town.georeference.to_pixels(frame.lat_deg, frame.lon_deg))
         side = round(SIDE_M / town.georeference.gsd_m_per_px)
-        way = np.array([ways[frame.verified] % 2, ways[frame.verified] // 2 % 2]) * 2 - 1
-        ways[frame.verified] += 1
-        corner = np.array([x, y]) - side / 2 + way * draw.uniform(*_OFF_SHARES, 2) * side
+        corner = np.array([x, y]) - side / 2 + draw.uniform(-_OFF_SHARE, _OFF_SHARE, 2) * side
         most = np.array([town.pixels.shape[1], town.pixels.shape[0]]) - side
         left, top = (int(value) for value in np.clip(np.round(corner), 0, most))
         patch = crossview_data.window(town, left, top, side, side)
-        pixels, quarter = crossview_data.pixels_of(frame.query), number % 4
+        pixels, quarter = crossview_data.pixels_of(frame.query), int(draw.integers(4))
         turned = np.ascontiguousarray(np.rot90(pixels, quarter))
         wrong_by = float(np.exp(draw.uniform(-0.2, 0.2)))
         yield Candidate(
