@@ -23,7 +23,6 @@ TEMPERATURES = (0.7, 0.8, 1.0, 1.25, 1.5, 2.0)
 SHARES = (0.0, 0.5, 1.0)
 RIDGE = 30.0
 CONTINENTS = 7
-LEAST_MASS = 1e-8
 Prepared = tuple[Any, Any, Any]
 
 
@@ -62,10 +61,13 @@ def _vectors(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
 
 def masses_of_continents(belief: Any) -> np.ndarray:
     """Belief in each continent."""
-    held = np.flatnonzero(belief.mass > LEAST_MASS)
-    partition = belief.partition
-    where = continents_of(partition.lat_deg[held], partition.lon_deg[held])
-    return np.bincount(where, weights=belief.mass[held], minlength=CONTINENTS)
+    return np.bincount(_of_cells(belief.partition), weights=belief.mass, minlength=CONTINENTS)
+
+
+@lru_cache(maxsize=4)
+def _of_cells(partition: Any) -> np.ndarray:
+    """Continent of each cell: most beliefs share their cells with the prior."""
+    return continents_of(partition.lat_deg, partition.lon_deg)
 
 
 def judged(strengths: np.ndarray, temperature: float, contrast: Any, where: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,14 @@ def _measured(record: Any, prior: Any) -> dict[str, Any]:
     return out
 
 
+@lru_cache(maxsize=4)
+def _country_of_cells(partition: Any) -> np.ndarray:
+    """Country of each cell: most beliefs share their cells with the prior."""
+    from whence.earth.regions import RegionLevel, regions
+
+    return np.asarray(regions(RegionLevel.COUNTRY).cell_indices_at(partition.lat_deg, partition.lon_deg))
+
+
 def _density(field: Any, truth: Any) -> float:
     """Mean density over the disc within which the camera stood."""
     from whence.earth.coordinates import destination
@@ -163,8 +172,7 @@ def _figures(belief: Any, truth: Any) -> dict[str, float]:
     from whence.earth.regions import RegionLevel, regions
 
     table = regions(RegionLevel.COUNTRY)
-    country = table.cell_indices_at(belief.partition.lat_deg, belief.partition.lon_deg)
-    mass = np.bincount(country + 1, weights=belief.mass, minlength=len(table) + 1)[1:]
+    mass = np.bincount(_country_of_cells(belief.partition) + 1, weights=belief.mass, minlength=len(table) + 1)[1:]
     own = table.codes.index(truth.attributes["country_iso2"])
     rank = int((mass > mass[own]).sum())
     continents = checks.masses_of_continents(belief)
