@@ -89,7 +89,8 @@ def ask(benchmark: Benchmark, seed: int = 0, split: str = "test") -> tuple[Quest
     for item in benchmark.of_split(split):
         if not item.match:
             others.setdefault(item.name.partition("-")[0], []).append(item)
-    tiles = list(_tiles(matched, others, generator))
+    spots = np.random.default_rng([seed, 1]).permutation(np.arange(len(matched)) % 4)
+    tiles = list(_tiles(matched, others, spots.tolist(), generator))
     headings = _balanced((_heading(item) for item in matched), generator)
     quadrants = _balanced((_quadrant(item) for item in matched), generator)
     found = (*tiles, *headings, *quadrants)
@@ -194,12 +195,12 @@ def quadrant(at_px: tuple[float, float], size_px: tuple[int, int]) -> int:
 
 
 def _tiles(
-    matched: Sequence[Item], others: Mapping[str, Sequence[Item]], generator: np.random.Generator
+    matched: Sequence[Item], others: Mapping[str, Sequence[Item]], spots: Sequence[int], generator: np.random.Generator
 ) -> Iterator[Question]:
     files = sorted({item.reference.file: item for item in matched}.items())
     edges = np.array([edges_of(item.georeference) for _, item in files])
     position = {file: i for i, (file, _) in enumerate(files)}
-    for number, item in enumerate(matched):
+    for right, item in zip(spots, matched, strict=True):
         wrong = {other.reference.file for other in others[item.name.partition("-")[0]]}
         if not wrong:
             continue
@@ -215,7 +216,6 @@ def _tiles(
         choices = [*sorted(wrong), *drawn][:3]
         if len(choices) < 3:
             continue
-        right = number % 4
         choices.insert(right, item.reference.file)
         yield Question(
             f"{item.name}-tile", "tile", _WORDS["tile"], item.name, item.query.file, tuple(choices),
