@@ -23,7 +23,7 @@ from whence.train.recipe import Augment
 CANDIDATES = 10
 """Tiles that retrieval gives and the position re-ranks."""
 
-WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Weights of the score of the position that are tried on validation; 0 leaves retrieval as it is."""
 
 _EMBED, _PAIRS = 256, 512
