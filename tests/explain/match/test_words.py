@@ -190,6 +190,7 @@ def test_a_missing_catalogue_is_named():
         ("distance_m", 1234.5, "1,234 m"),
         ("inliers", 1240, "1,240"),
         ("inliers", 1240.0, "1,240"),
+        ("first_inliers", 0.0, "0"),
         ("ratio", 1.0, "1.00"),
         ("correlation", -0.0035, "0.00"),
         ("correlation", -0.25, "−0.25"),

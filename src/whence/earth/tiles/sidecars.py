@@ -137,7 +137,10 @@ def read_world_file(path: Path, crs: str, width_px: int, height_px: int) -> GeoR
         InputError: not six numbers, or no coordinate system given.
     """
     if not crs:
-        raise InputError(f"{path}: a world file does not tell its coordinate system. Give it, for example EPSG:3857.")
+        raise InputError(
+            f"{path}: a world file does not tell its coordinate system. Give it by 'whence tiles add SET "
+            f"{path.stem}… --crs EPSG:4326' (or EPSG:3857, a zone of UTM, …), and look in that set."
+        )
     try:
         a, d, b, e, c, f = (float(part.replace(",", ".")) for part in path.read_text(encoding="ascii").split())
     except (OSError, ValueError) as error:

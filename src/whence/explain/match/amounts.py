@@ -9,6 +9,7 @@ from whence.estimate.wording import NOT_POSSIBLE
 COMPASS = ("N", "NE", "E", "SE", "S", "SW", "W", "NW")
 """Directions by eighths, clockwise from north."""
 
+_COUNTS = frozenset({"inliers", "pairs", "first_inliers"})
 _UNITS = (("_m_per_px", "m/px"), ("_px", "px"), ("_m", "m"))
 
 
@@ -24,6 +25,8 @@ def amount(name: str, value: float) -> str:
     """
     if not math.isfinite(value):
         return "∞"
+    if name in _COUNTS:
+        return f"{value:,.0f}"
     if name == "share" or name.endswith("_share"):
         return _percent(value)
     if name.endswith("_deg"):
