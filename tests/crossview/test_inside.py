@@ -14,7 +14,7 @@ from whence.core.errors import OptionError
 from whence.crossview.bundled import CrossViewSettings
 from whence.crossview.candidates import Config, find_places
 from whence.crossview.ground import Ground
-from whence.crossview.inside import Inside, InsideReader, evidence_of, peak_of, radius_95, spread_of
+from whence.crossview.inside import Inside, InsideReader, evidence_of, peak_of, spread_of
 from whence.crossview.known import Known
 from whence.crossview.match import Matcher, matching_options
 from whence.crossview.references import windows
@@ -79,7 +79,6 @@ def test_maps_by_hand() -> None:
     assert spread_of(heat, xy)[1] == pytest.approx(np.sqrt(1 / 12) / 4)
     even = spread_of(np.zeros((1, 4, 4)), np.array([[0.5, 0.5]]))[0]
     assert even == pytest.approx(np.sqrt(1 / 12), abs=1e-9)  # that of a uniform law over the tile
-    assert radius_95(1.0) == pytest.approx(2.4477, abs=1e-3)
 
 
 def test_places_are_moved_to_where_the_view_lies(embedded: Ground) -> None:

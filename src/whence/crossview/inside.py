@@ -6,7 +6,6 @@ says how much speaks for the tile and re-ranks what retrieval found; its peak is
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -168,8 +167,3 @@ def spread_of(heat: Float[np.ndarray, "n s s"], xy: Float[np.ndarray, "n 2"]) ->
     x, y = np.tile(middles, side), np.repeat(middles, side)
     moment = np.square(x - xy[:, :1]) + np.square(y - xy[:, 1:])
     return np.asarray(np.sqrt((share * moment).sum(axis=1) / 2.0 + 1.0 / (12.0 * side * side)))
-
-
-def radius_95(sigma: float) -> float:
-    """Radius that holds 95 % of an even Gaussian."""
-    return sigma * math.sqrt(-2.0 * math.log(0.05))

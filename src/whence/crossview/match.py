@@ -24,6 +24,7 @@ from whence.crossview.register.config import PosePrior, RegisterConfig
 from whence.crossview.register.correlate import Correlator
 from whence.crossview.register.method import RegistrationMethod
 from whence.crossview.register.registrar import Registrar
+from whence.crossview.spread import radius_holding
 from whence.crossview.types import Match
 from whence.crossview.verify import MatchPriors, Verifier, unbounded_log_odds
 from whence.crossview.verify.verifier import Config as VerifyConfig
@@ -41,7 +42,6 @@ _CORRELATED_DEG, _CORRELATED_SCALE = 12.0, 1.2
 _SCREEN_POINTS = 1000
 _LEAST_VALID = 0.02
 _APART_SHARE = 0.75
-_R95_PER_SIGMA = 2.448
 
 
 @dataclass(frozen=True)
@@ -360,7 +360,7 @@ def _priors(known: Known, *, retrieved: bool, turned: bool) -> MatchPriors:
     return MatchPriors(
         lat_deg=known.lat_deg if placed else None,
         lon_deg=known.lon_deg if placed else None,
-        position_sigma_m=known.radius_m / _R95_PER_SIGMA if placed else 100.0,
+        position_sigma_m=known.radius_m / radius_holding(0.95) if placed else 100.0,
         heading_deg=known.heading_deg,
         heading_sigma_deg=known.heading_sigma_deg,
         gsd_m_per_px=known.gsd_m_per_px,

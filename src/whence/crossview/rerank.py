@@ -11,7 +11,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from whence.crossview.ground import Ground
-from whence.crossview.inside import InsideReader, radius_95
+from whence.crossview.inside import InsideReader
+from whence.crossview.spread import radius_holding
 
 if TYPE_CHECKING:
     from whence.crossview.candidates import Place
@@ -58,7 +59,7 @@ def ordered_inside(
                 continue
             shown = shown_m or (reader.shown_share * place.side_m if reader.shown_share else place.shown_m)
             sigma_m = float(found.sigma[i]) * place.side_m
-            side = min(place.side_m, shown + 2.0 * radius_95(sigma_m))
+            side = min(place.side_m, shown + 2.0 * radius_holding(0.95) * sigma_m)
             moved[row] = replace(
                 place, lat_deg=float(lat), lon_deg=float(lon), side_m=side, shown_m=shown, sigma_m=sigma_m
             )

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from whence.core.version import __version__
+from whence.crossview.spread import radius_holding
 from whence.crossview.track.follow import TrackedFrame
 from whence.crossview.track.types import TrackEstimate, TrackStatus
 from whence.earth.coordinates import destination
@@ -19,7 +20,6 @@ from whence.earth.formats import Feature
 SCHEMA = "whence.track/1"
 FAILURE_SCHEMA = "whence.failure/1"
 _GPX = "http://www.topografix.com/GPX/1/1"
-_OF_90 = math.sqrt(-2.0 * math.log(0.1))
 
 
 def frame_record(done: TrackedFrame, *, failure_type: str = "ImageError") -> dict[str, Any]:
@@ -77,7 +77,7 @@ def ellipse(estimate: TrackEstimate, points: int = 48) -> Float[np.ndarray, "n 2
     ee, en, nn = estimate.covariance_m2
     values, axes = np.linalg.eigh(np.array([[ee, en], [en, nn]]))
     turn = np.linspace(0.0, 2.0 * np.pi, points, endpoint=False)
-    round_ = np.stack([np.sin(turn), np.cos(turn)], axis=1) * np.sqrt(np.maximum(values, 0.0)) * _OF_90
+    round_ = np.stack([np.sin(turn), np.cos(turn)], axis=1) * np.sqrt(np.maximum(values, 0.0)) * radius_holding(0.9)
     offset = round_ @ axes.T
     bearing = np.degrees(np.arctan2(offset[:, 0], offset[:, 1]))
     lat, lon = destination(estimate.lat_deg, estimate.lon_deg, bearing, np.hypot(*offset.T) / 1e3)

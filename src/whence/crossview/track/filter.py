@@ -11,6 +11,7 @@ from typing import final
 import numpy as np
 
 from whence.core.errors import InputError
+from whence.crossview.spread import radius_holding
 from whence.crossview.track.budget import Budget
 from whence.crossview.track.candidates import Candidates, candidates_of, place_of_position
 from whence.crossview.track.config import Config
@@ -30,7 +31,6 @@ from whence.crossview.track.types import (
 from whence.crossview.track.update import FROM_TELEMETRY, update_heading, update_places
 
 _USED = 0.5
-_RADIUS_OF_90 = math.sqrt(-2.0 * math.log(0.1))
 _LEAST_ALTITUDE_M = 2.0
 _ALTITUDE_VAR = 1e-4
 _FEWEST_PARTS = 6
@@ -104,7 +104,7 @@ class TrackFilter:
         if prior is None:
             return Mixture.of_lost()
         middle = self.plane.to_metres(prior.lat_deg, prior.lon_deg)
-        variance = (prior.radius_m / _RADIUS_OF_90) ** 2
+        variance = (prior.radius_m / radius_holding(0.9)) ** 2
         cov = np.diag([variance, variance, self.config.speed_mps**2, self.config.speed_mps**2])
         return Mixture.around(np.array([*middle, 0.0, 0.0]), cov, self.config.prior_wrong_share)
 

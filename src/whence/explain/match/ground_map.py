@@ -8,11 +8,12 @@ from html import escape
 import numpy as np
 from jaxtyping import Float
 
+from whence.crossview.spread import radius_holding
 from whence.crossview.types import Match, Pose
 from whence.estimate import wording
 from whence.explain.match.frame import corners, is_possible_view, project
 
-R50, R90 = 1.1774, 2.1460
+R50, R90 = radius_holding(0.5), radius_holding(0.9)
 """Standard deviations within which a normal distribution on the plane holds 50 % and 90 %."""
 
 _NICE_M = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 200_000, 1_000_000)

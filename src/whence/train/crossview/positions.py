@@ -13,6 +13,7 @@ from torch import Tensor
 
 from whence.core.errors import InputError
 from whence.crossview.inside import spread_of
+from whence.crossview.spread import radius_holding
 from whence.train.crossview.data.types import SATELLITE, CrossViewParts, Part
 from whence.train.crossview.feed import KindFeed
 from whence.train.crossview.losses import inside_position, inside_score
@@ -28,8 +29,7 @@ WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0)
 
 _EMBED, _PAIRS = 256, 512
 _MIDDLE = 0.5
-_RADIUS_90 = 2.146
-"""Radius that holds 90 % of an even Gaussian, in its standard deviations along an axis."""
+_RADIUS_90 = radius_holding(0.9)
 
 
 @dataclass(frozen=True, eq=False)
