@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shapely.geometry import shape
 
@@ -66,6 +66,7 @@ def test_compact_of_nothing_is_nothing():
     sigma=st.sampled_from([0.005, 0.3, 20.0, 300.0, 1500.0]),
     level=st.sampled_from([0.5, 0.9]),
 )
+@example(lat=-90.0, lon=0.0, sigma=0.005, level=0.9)
 @settings(max_examples=60, deadline=None)
 def test_outlines_keep_the_area_and_are_valid_everywhere(lat, lon, sigma, level):
     region = around(lat, lon, sigma, level)

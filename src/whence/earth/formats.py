@@ -181,6 +181,8 @@ def merged_outline(cells: Int[np.ndarray, " n"], orders: Int[np.ndarray, " n"], 
     thinned = shapely.simplify(joined(groups), 0.01 * _size_deg(int(orders.max())))  # one by one: quick
     if not valid:
         return MultiPolygon([part for part in thinned.tolist() if part.area > 0.0])
+    broken = ~shapely.is_valid(thinned)  # metres from a pole, where a cell's edges bend by whole degrees
+    thinned[broken] = shapely.make_valid(thinned[broken])
     clean = shapely.get_parts(shapely.set_precision(thinned, 10.0**-decimals))
     whole = MultiPolygon([_without_slivers(part) for part in clean.tolist() if part.area > 0.0])
     found = whole if whole.is_valid else shapely.union_all(shapely.make_valid(clean), grid_size=10.0**-decimals)
