@@ -98,8 +98,9 @@ def test_a_model_learns_where_colours_are(raster: Path) -> None:
             "augment__brightness": "0.1",
             "augment__shift_px": "1",
         },
+        {"optimiser__method": "muon"},
     ],
-    ids=["plain", "everything"],
+    ids=["plain", "everything", "muon"],
 )
 def test_a_resumed_run_equals_one_that_was_never_stopped(raster: Path, tmp_path: Path, changes: dict[str, str]) -> None:
     recipe = _recipe(raster, optimiser__epochs="2", **changes)

@@ -38,7 +38,7 @@ class PixelFeed:
 
     def __call__(self, inputs: Tensor, generator: torch.Generator | None = None) -> Float[Tensor, "n 3 h w"]:
         """Preprocess ``n × h × w × 3`` pictures; augmented if a generator is given."""
-        x = inputs.permute(0, 3, 1, 2).float()
+        x = inputs.permute(0, 3, 1, 2).contiguous().float()  # plane by plane: much the quicker for what follows
         if self.augment is not None and generator is not None:
             if self.augment.turn:
                 x = turned(x, int(torch.randint(0, 8, (1,), generator=generator)), (2, 3))
@@ -47,7 +47,7 @@ class PixelFeed:
         x = (x - self._mean) * self._factor
         if self.augment is not None and generator is not None and self.augment.noise:
             x = x + self.augment.noise * torch.randn(x.shape, generator=generator)
-        return x.contiguous(memory_format=torch.channels_last)
+        return x
 
 
 @final

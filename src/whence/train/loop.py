@@ -19,6 +19,7 @@ from whence.train.checkpoint import Checkpoint, read_checkpoint, write_checkpoin
 from whence.train.data.types import TrainingData
 from whence.train.feed import Feed, generator_of
 from whence.train.model import AlignmentLoss, build_alignment, trained_bank
+from whence.train.optimiser import optimiser_for
 from whence.train.recipe import Recipe
 from whence.train.scoring import median_error_km
 from whence.train.weights import Swapped, follow, parameter_groups, rate
@@ -59,7 +60,7 @@ class Trainer:
         self.steps_per_epoch = max(1, len(self.feed) // (o.batch * processes))
         self.total_steps = max(1, round(o.epochs * self.steps_per_epoch))
         groups = parameter_groups(model, o)
-        optimiser = torch.optim.AdamW(groups, lr=o.learning_rate, fused=True)
+        optimiser = optimiser_for(model, groups, o)
         self.model = model
         self.loss, self.optimiser = self.accelerator.prepare(AlignmentLoss(model, recipe), optimiser)
         self.step, self.best, self.since_best = 0, math.inf, 0

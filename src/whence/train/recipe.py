@@ -39,6 +39,7 @@ RECIPE_SCHEMA = 1
 
 FORMS = ("none", "cauchy_schwarz", "mean_log")
 STARTS = ("none", "prototypes", "text", "random")
+METHODS = ("adamw", "muon")
 SCHEDULES = ("cosine", "geoclip", "constant")
 PRECISIONS = ("no", "bf16", "fp16")
 
@@ -113,7 +114,7 @@ class Augment:
 
 @dataclass(frozen=True)
 class Optimiser:
-    """AdamW and its schedule."""
+    """What moves the weights, and its schedule."""
 
     epochs: float = 8.0
     "Passes over the training part."
@@ -121,6 +122,10 @@ class Optimiser:
     "Pictures a step, on each process."
     learning_rate: float = 1e-3
     "Peak learning rate."
+    method: str = "adamw"
+    "adamw, or muon: the weights of convolutions and linear layers by Muon, all others by AdamW."
+    layer_learning_rate: float = 0.02
+    "Peak learning rate of the weights that Muon takes, scaled so that steps are as long as AdamW's."
     location_learning_rate: float = 0.0
     "Peak learning rate of the location encoder and the concepts; 0 for the same."
     weight_decay: float = 1e-2
@@ -145,10 +150,14 @@ class Optimiser:
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
             raise unknown_name("schedule", self.schedule, SCHEDULES)
+        if self.method not in METHODS:
+            raise unknown_name("method of the optimiser", self.method, METHODS)
         if self.precision not in PRECISIONS:
             raise unknown_name("precision", self.precision, PRECISIONS)
         if self.epochs <= 0 or self.batch < 2:
             raise OptionError(f"epochs > 0 and batch ≥ 2 are needed, received {self.epochs} and {self.batch}.")
+        if self.method == "muon" and min(self.learning_rate, self.layer_learning_rate) <= 0:
+            raise OptionError(f"With muon both learning rates are above 0, received {self}.")
 
 
 @dataclass(frozen=True)

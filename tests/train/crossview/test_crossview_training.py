@@ -113,9 +113,10 @@ def test_a_model_learns_resumes_and_ends_in_a_bundle(rasters: Path, tmp_path: Pa
         BundledEncoder(bundle, variant="reliefs")
 
 
-def test_a_resumed_run_equals_one_that_was_never_stopped(rasters: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("method", ["adamw", "muon"])
+def test_a_resumed_run_equals_one_that_was_never_stopped(rasters: Path, tmp_path: Path, method: str) -> None:
     changes = {"augment__brightness": "0.1", "loss__instance_weight": "0.1", "batches__visual_after": "2"}
-    recipe = _recipe(rasters, **changes)
+    recipe = _recipe(rasters, **changes, optimiser__method=method)
     data = load_crossview_data(recipe)
     whole = CrossViewTrainer(recipe, data)
     whole.run()

@@ -24,6 +24,7 @@ from whence.train.crossview.position import check_still
 from whence.train.crossview.recipe import CrossViewRecipe, Phase
 from whence.train.crossview.samplers import Batch, PlaceSampler
 from whence.train.feed import generator_of
+from whence.train.optimiser import optimiser_for
 from whence.train.weights import Swapped, follow
 from whence.train.weights import rate as rate_at
 
@@ -163,8 +164,7 @@ class CrossViewTrainer:
             before = {name for earlier in self.recipe.phases[:phase] for name in earlier.names}
             for name in set(now.names) - before:
                 self.net.stems[name].load_state_dict(self.net.stems[SATELLITE].state_dict())
-        trained = self._groups(now)
-        self.optimiser = torch.optim.AdamW(trained, lr=self.recipe.optimiser.learning_rate, betas=_BETAS, fused=True)
+        self.optimiser = optimiser_for(self.net, self._groups(now), self.recipe.optimiser, _BETAS)
         self._wrapped: Any = self.objective
         if processes() > 1:
             self._wrapped = nn.parallel.DistributedDataParallel(self.objective, find_unused_parameters=True)
