@@ -72,3 +72,28 @@ def test_bad_usage_is_told(tmp_path, args, code, said):
     done = program.run("tiles", *args, *more)
     assert done.returncode == code
     assert said in done.stderr
+
+
+def test_features_are_found_ahead_and_counted(tmp_path):
+    source = town_tiles(tmp_path / "t", 3, 3)
+    done = program.run(
+        "tiles", "add", tmp_path / "set", source, "--side-px", "128", "--scales", "1", "--licence", "CC0"
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(program.run("tiles", "info", tmp_path / "set", "--json").stdout)
+    assert told["features"] == {"files": 0, "bytes": 0}
+    gsd = told["sides"][0]["side_m"] / 128
+    asked = ("tiles", "features", tmp_path / "set", "--gsd", f"{gsd}", "--px", "128", "--json")
+    filled = json.loads(program.run(*asked).stdout)
+    assert (filled["windows"], filled["files"], filled["finished"]) == (told["windows"], 2 * told["windows"], True)
+    assert json.loads(program.run(*asked).stdout)["files"] == filled["files"]
+    told = json.loads(program.run("tiles", "info", tmp_path / "set", "--json").stdout)
+    assert told["features"] == {"files": filled["files"], "bytes": filled["bytes"]}
+    assert program.run("tiles", "verify", tmp_path / "set").returncode == 0
+    wrong = program.run("tiles", "features", tmp_path / "set", "--gsd", "1000", "--px", "128")
+    assert (wrong.returncode, "sides of" in wrong.stderr) == (2, True)
+
+
+def test_features_need_windows_that_are_searched_by_likeness(made):
+    done = program.run("tiles", "features", made / "set", "--gsd", "1", "--px", "64")
+    assert (done.returncode, "--model vlad" in done.stderr) == (2, True)

@@ -30,6 +30,7 @@ Examples:
   whence tiles list town
   whence tiles info town/ --json
   whence tiles verify town
+  whence tiles features town --gsd 0.05 --px 4000 --near 46.8426,-91.9940,500
 """
 
 
@@ -179,7 +180,7 @@ def list_sources(reference_set: Path, as_json: bool) -> None:
 @click.argument("reference_set", metavar="SET", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 def info(reference_set: Path, as_json: bool) -> None:
-    """Tell what a set holds: windows and their sizes, the encoder, sources, place, size on disk."""
+    """Tell what a set holds: windows and their sizes, encoder, sources, place, size on disk, features kept."""
     from whence.crossview.references.reference_set import ReferenceSet
 
     opened = ReferenceSet.open(reference_set)
@@ -201,6 +202,7 @@ def info(reference_set: Path, as_json: bool) -> None:
             ("Sources", f"{len(told['sources'])}"),
             ("Licences", "; ".join(sorted({str(s["licence"]) or "not told" for s in told["sources"]}))),
             ("On disk", f"{told['bytes'] / 1e6:,.1f} MB"),
+            ("Features kept", f"{told['features']['files']:,} files, {told['features']['bytes'] / 1e6:,.1f} MB"),
         )
     )
 
@@ -222,6 +224,46 @@ def verify(reference_set: Path, as_json: bool) -> int:
     else:
         click.echo("\n".join(problems) or f"{reference_set}: {len(opened):,} windows, all parts whole.")
     return Exit.SOME_FAILED if problems else Exit.DONE
+
+
+@tiles.command("features", short_help="Find local features ahead, so that matching takes less time.", epilog=_EXAMPLES)
+@click.argument("reference_set", metavar="SET", type=click.Path(path_type=Path))
+@click.option("--gsd", type=float, required=True, metavar="M", help="Metres on the ground a pixel of the pictures.")
+@click.option("--px", type=click.IntRange(1), required=True, metavar="N", help="Pixels of the pictures' long side.")
+@click.option("--near", metavar="LAT,LON,M", help="Only windows that touch so many metres around a place.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PART.NAME=VALUE",
+    help="Settings that the pictures will be matched with, such as match.features_mb=4000.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write JSON.")
+def features(
+    reference_set: Path, gsd: float, px: int, near: str | None, settings: tuple[str, ...], as_json: bool
+) -> int:
+    """Find the local features of windows and keep them beside the set, for pictures of about one height.
+
+    Matching keeps what it finds by itself; this finds it before. Pictures that show a little less ground, by a sixth at
+    most, use the same. An interrupted run is gone on with by the same command. SET/features can be removed at any time.
+    """
+    from whence.cli.match import near_of, open_matcher
+    from whence.crossview.filling import fill_features
+
+    matcher = open_matcher(reference_set, settings)
+    with StepBar("finding") as bar, graceful_interrupt() as stopped:
+        done = fill_features(matcher, gsd, px, near=near_of(near), report=bar.report, stopped=stopped)
+    if as_json:
+        write_json(dataclasses.asdict(done))
+    else:
+        click.echo(
+            f"{reference_set}: features of {done.windows:,} windows; {done.bytes / 1e6:,.1f} MB are kept in all."
+        )
+        if done.full:
+            click.echo(
+                "whence: not all could be kept: see match.features_mb, and whether SET can be written.", err=True
+            )
+    return Exit.DONE if done.finished else Exit.INTERRUPTED
 
 
 # ------------------------------------------------------------------------------------------------------------- words
@@ -275,6 +317,8 @@ def _source_values(opened: ReferenceSet, number: int) -> dict[str, Any]:
 def _values(opened: ReferenceSet) -> dict[str, Any]:
     import numpy as np
 
+    from whence.crossview.references.features import held
+
     w, encoder = opened.windows, opened.header.encoder
     sides, counts = np.unique(np.round(w.side_m, 1), return_counts=True)
     return {
@@ -285,5 +329,6 @@ def _values(opened: ReferenceSet) -> dict[str, Any]:
         "encoder": None if encoder is None else dataclasses.asdict(encoder),
         "bounds": _bounds(opened, 0, len(opened)),
         "bytes": sum(int(part["bytes"]) for part in opened.header.parts.values()),
+        "features": dataclasses.asdict(held(opened.folder)),
         "sources": [_source_values(opened, i) for i in _numbers(opened)],
     }

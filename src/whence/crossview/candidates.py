@@ -62,6 +62,7 @@ class Place:
         heading_deg: in which the query was most alike; ``None`` if it was not turned.
         sigma_m: standard deviation of the middle along an axis, where a model says it; ``None`` if the query may lie
             anywhere in the square.
+        row: of the window of the set that the square is; ``None`` for other squares.
     """
 
     lat_deg: float
@@ -71,6 +72,7 @@ class Place:
     score: float = 0.0
     heading_deg: float | None = None
     sigma_m: float | None = None
+    row: int | None = None
 
 
 def find_places(query: View, ground: Ground, known: Known, within: Within | None, config: Config) -> tuple[Place, ...]:
@@ -143,12 +145,12 @@ def _by_likeness(query: View, ground: Ground, known: Known, within: Within | Non
         if row < 0 or not math.isfinite(score):
             continue
         side = float(sides[row])
-        if shown is not None and not _fits(side, shown):
+        if shown is not None and not fits(side, shown):
             continue
         lat, lon = float(hits.lat_deg[turn, rank]), float(hits.lon_deg[turn, rank])
         heading = headings[turn] % 360.0 if len(headings) > 1 else None
         if all(_apart(lat, lon, side, other) for other in found):
-            found.append(Place(lat, lon, side, side, score, heading))
+            found.append(Place(lat, lon, side, side, score, heading, row=row))
         if len(found) == count:
             break
     if reader is None:
@@ -170,7 +172,7 @@ def _once(places: Sequence[Place]) -> tuple[Place, ...]:
     return tuple(out)
 
 
-def _fits(side_m: float, shown_m: float) -> bool:
+def fits(side_m: float, shown_m: float) -> bool:
     """Whether a window is of about the size of what the query shows; windows come in steps of two."""
     return 0.4 <= side_m / shown_m <= 3.0
 

@@ -14,6 +14,7 @@ from whence.core.config import fingerprint
 from whence.core.errors import OptionError
 from whence.crossview.encoder import CrossViewEncoder
 from whence.crossview.encoders import open_encoder
+from whence.crossview.references.features import FeatureStore
 from whence.crossview.references.header import HEADER
 from whence.crossview.references.reference_set import Hits, ReferenceSet, Windows, check_encoder
 from whence.earth.coordinates import distance_km, spherical_mean
@@ -93,6 +94,12 @@ class Ground:
         """The embedded windows."""
         assert self.references is not None
         return self.references.windows
+
+    def features(self, most_mb: int) -> FeatureStore | None:
+        """Where features of the windows are kept, up to a size; ``None`` for pictures that are no set."""
+        if self.references is None:
+            return None
+        return FeatureStore(self.references.folder, self.references.header, most_mb * 1_000_000)
 
     def search(
         self,

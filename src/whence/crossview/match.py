@@ -6,105 +6,39 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import Any, final
+from dataclasses import replace
+from typing import final
 
 import numpy as np
 from jaxtyping import UInt8
 
-from whence.core.config import build
 from whence.core.errors import OptionError
 from whence.core.threads import usual_threads
-from whence.crossview.candidates import Config as CandidatesConfig
 from whence.crossview.candidates import Place, Within, find_places
 from whence.crossview.ground import Ground
 from whence.crossview.known import Known, known_of_file
-from whence.crossview.patches import Patches
-from whence.crossview.register.config import PosePrior, RegisterConfig
+from whence.crossview.options import Options, matching_options, matching_parts
+from whence.crossview.patches import Patches, Square
+from whence.crossview.register.config import PosePrior
 from whence.crossview.register.correlate import Correlator
 from whence.crossview.register.method import RegistrationMethod
 from whence.crossview.register.registrar import Registrar
+from whence.crossview.screening import LEAST_VALID, Screen
 from whence.crossview.spread import radius_holding
 from whence.crossview.types import Match
 from whence.crossview.verify import MatchPriors, Verifier, unbounded_log_odds
-from whence.crossview.verify.verifier import Config as VerifyConfig
 from whence.earth.coordinates import distance_km
 from whence.earth.tiles.types import Patch
-from whence.encode.local.sift import Sift
-from whence.encode.local.types import LocalEncoder
 from whence.samples.view import View, ViewKind
+
+__all__ = ["FROM_ABOVE", "Matcher", "Options", "matching_options", "matching_parts"]
 
 FROM_ABOVE = frozenset({ViewKind.DRONE, ViewKind.SATELLITE, ViewKind.MAP})
 """Views that one transform can lay onto a tile."""
 
 _TURN_RANGE_DEG = 40.0
 _CORRELATED_DEG, _CORRELATED_SCALE = 12.0, 1.2
-_SCREEN_POINTS = 1000
-_LEAST_VALID = 0.02
 _APART_SHARE = 0.75
-
-
-@dataclass(frozen=True)
-class Config:
-    """How much is looked at."""
-
-    query_px: int = 1024
-    "Long side to which larger queries are brought."
-    patch_px: int = 2048
-    "Largest side of a reference patch that a query is registered on."
-    margin: float = 1.6
-    "A patch is so many times as wide as the ground that the query is thought to show."
-    enough: float = 0.98
-    "Probability at which no further places are looked at."
-    within: float = 0.5
-    "How probable it is, before anything is compared, that the ground of a query lies where it is looked for."
-    full: int = 2
-    "How many places are registered in full; if there are more, the most promising ones."
-    screen_px: int = 384
-    "Side of the patches on which places are compared before."
-    screen_kept: int = 64
-    "How many of these patches are kept with their features, for views of one area."
-    threads: int = 0
-    "Threads that look at places; 0 takes as many as OMP_NUM_THREADS allows, else one a core, four at most."
-    correlate: bool = True
-    "Correlate edges where points find no match and scale and heading are known: other sensors and seasons."
-    scale_range: float = 1.6
-    "A ground sample distance that is known is at most this factor off; a window's side is off by twice as much."
-
-    def __post_init__(self) -> None:
-        if self.threads < 0 or min(self.full, self.screen_kept) < 1:
-            raise OptionError(f"match needs threads ≥ 0, full ≥ 1 and screen_kept ≥ 1, received {self}.")
-        if min(self.query_px, self.patch_px) < 64 or self.margin < 1.0 or self.scale_range < 1.0:
-            raise OptionError(f"match needs sides of 64 px, margin ≥ 1 and scale_range ≥ 1, received {self}.")
-        if not (0.0 < self.within < 1.0 and 0.0 < self.enough <= 1.0):
-            raise OptionError(f"match.within and match.enough are probabilities, received {self}.")
-
-
-@dataclass(frozen=True)
-class Options:
-    """All settings of matching."""
-
-    match: Config = field(default_factory=Config)
-    candidates: CandidatesConfig = field(default_factory=CandidatesConfig)
-    register: RegisterConfig = field(default_factory=RegisterConfig)
-    verify: VerifyConfig = field(default_factory=VerifyConfig)
-
-
-def matching_parts() -> dict[str, type]:
-    """Settings of matching by the name of their part."""
-    return {"candidates": CandidatesConfig, "match": Config, "register": RegisterConfig, "verify": VerifyConfig}
-
-
-def matching_options(settings: Mapping[str, Mapping[str, object]]) -> Options:
-    """Settings by part as options.
-
-    Raises:
-        OptionError: an unknown setting, or a value out of range.
-    """
-    made: dict[str, Any] = {
-        name: build(kind, settings.get(name, {}), owner=name) for name, kind in matching_parts().items()
-    }
-    return Options(**made)
 
 
 @final
@@ -126,10 +60,10 @@ class Matcher:
         self.registrar = Registrar(self.options.register)
         turning = all(encoder.TURNS_WITH_PICTURE for encoder in self.registrar.encoders)
         self._turns_with_picture = turning and not self.options.register.dense
-        self._screen = _quick(self.options, self.registrar.encoders)
+        self.store = ground.features(self.options.match.features_mb)
+        self._screen = Screen(ground.mosaic, self.options, self.registrar.encoders, self.store)
         self._correlator = Correlator()
         self._patches = Patches(ground.mosaic, self.options.register.cached)
-        self._small_patches = Patches(ground.mosaic, self.options.match.screen_kept)
         self._threads = self.options.match.threads or usual_threads()
 
     def match(
@@ -180,6 +114,21 @@ class Matcher:
         before_ms = {"retrieve": found_ms, "screen": screen_ms}
         tried = self._tried_in_turn(query, chosen, known, verifier, before_ms)
         return tuple(sorted(tried, key=lambda item: item.standing, reverse=True)[:k])
+
+    def keep_features(self, row: int, gsd_m_per_px: float, long_px: int) -> None:
+        """Find the features of a window of the set as views of a kind will ask for them, and keep them beside the set.
+
+        Args:
+            row: of the window.
+            gsd_m_per_px: of the views, at the size at which they are matched.
+            long_px: their long side at that size.
+        """
+        w, small_px = self.ground.windows, max(1, round(long_px * self._screen_scale(long_px)))
+        side_m = float(w.side_m[row])
+        place = Place(float(w.lat_deg[row]), float(w.lon_deg[row]), side_m, side_m, row=row)
+        square = self._square(place, gsd_m_per_px, long_px, self.options.match.screen_px)
+        self._screen.reference(square, PosePrior(gsd_m_per_px * long_px / small_px), lasting=True)
+        self._prepared(place, gsd_m_per_px, long_px, PosePrior(gsd_m_per_px))
 
     def scorer(self, match: Match) -> Callable[[UInt8[np.ndarray, "height width 3"]], float]:
         """What gives the log-odds of a match for other pixels of its query, matched and verified anew.
@@ -238,12 +187,14 @@ class Matcher:
         """The better of the headings that are possible at a place, or of correlation; less if it becomes needless."""
         if needless():
             return None
-        patch, gsd = self._patch(query, place, known, self.options.match.patch_px, self._patches)
-        if patch.valid.mean() < _LEAST_VALID:
+        long_px = max(query.pixels.shape[:2])
+        gsd = _gsd(place, known.gsd_m_per_px, long_px)
+        priors = [self._pose_prior(known, gsd, heading) for heading in self._headings(place, known)]
+        patch = self._prepared(place, known.gsd_m_per_px, long_px, priors[0])
+        if patch is None:
             return None
         best: Match | None = None
-        for heading in self._headings(place, known):
-            prior = self._pose_prior(known, gsd, heading)
+        for prior in priors:
             match = self._verified(self.registrar, query, patch, prior, place, known, verifier, before_ms)
             best = match if best is None or match.standing > best.standing else best
             if best.accepted or needless():
@@ -285,21 +236,25 @@ class Matcher:
         if len(places) <= config.full:
             return places, 0.0
         started = time.perf_counter()
-        scale = min(1.0, config.screen_px / config.margin / max(query.pixels.shape[:2]))
+        long_px = max(query.pixels.shape[:2])
+        scale = self._screen_scale(long_px)
         pixels = query.pixels if scale == 1.0 else _resized(query.pixels, scale)
 
         def score(place: Place) -> float | None:
-            patch, gsd = self._patch(query, place, known, config.screen_px, self._small_patches)
-            if patch.valid.mean() < _LEAST_VALID:
-                return None
-            shown = gsd * max(query.pixels.shape[:2]) / max(pixels.shape[:2])
-            priors = [self._pose_prior(known, shown, heading) for heading in self._headings(place, known)]
-            return max(self._screen.screen(pixels, patch, prior=prior) for prior in priors)
+            square = self._square(place, known.gsd_m_per_px, long_px, config.screen_px)
+            gsd = _gsd(place, known.gsd_m_per_px, long_px) * long_px / max(pixels.shape[:2])
+            priors = [self._pose_prior(known, gsd, heading) for heading in self._headings(place, known)]
+            return self._screen.score(pixels, square, priors, lasting=place.row is not None)
 
         with ThreadPoolExecutor(self._threads) as pool:
             scores = [-math.inf if found is None else found for found in pool.map(score, places)]
         order = sorted((rank for rank in range(len(places)) if scores[rank] > -math.inf), key=lambda i: -scores[i])
         return [places[rank] for rank in order[: config.full]], (time.perf_counter() - started) * 1e3
+
+    def _screen_scale(self, long_px: int) -> float:
+        """Factor by which queries are resized for screening."""
+        config = self.options.match
+        return min(1.0, config.screen_px / config.margin / long_px)
 
     def _headings(self, place: Place, known: Known) -> Sequence[float | None]:
         """Features that turn with the picture need no heading; for others telemetry's may be upside down."""
@@ -308,30 +263,24 @@ class Matcher:
         heading = known.heading_deg if known.heading_deg is not None else place.heading_deg
         return (None,) if heading is None else (heading, (heading + 180.0) % 360.0)
 
-    def _patch(self, query: View, place: Place, known: Known, most_px: int, patches: Patches) -> tuple[Patch, float]:
-        """The reference around a place, and the ground sample distance that the query is expected to have."""
-        config, long_px = self.options.match, max(query.pixels.shape[:2])
-        shown_m = place.shown_m if known.gsd_m_per_px is None else known.gsd_m_per_px * long_px
-        gsd = shown_m / long_px
-        side_m = max(config.margin * shown_m, place.side_m)
+    def _square(self, place: Place, gsd_m_per_px: float | None, long_px: int, most_px: int) -> Square:
+        """The ground that is looked at for a place."""
         finest = self.ground.finest_gsd_m(place.lat_deg, place.lon_deg)
-        side_px = max(64, round(min(most_px, side_m / max(finest, gsd / 2.0))))
-        return patches.at(place.lat_deg, place.lon_deg, side_m, side_px), gsd
+        return Square.around(place, gsd_m_per_px, long_px, most_px, finest, self.options.match)
+
+    def _prepared(self, place: Place, gsd_m_per_px: float | None, long_px: int, prior: PosePrior) -> Patch | None:
+        """The reference of a place with its features at hand; ``None`` where there is no picture."""
+        patch = self._patches.at(self._square(place, gsd_m_per_px, long_px, self.options.match.patch_px))
+        if patch.valid.mean() < LEAST_VALID:
+            return None
+        if place.row is not None:
+            self.registrar.prepare(patch, prior, self.store)
+        return patch
 
 
-def _quick(options: Options, encoders: Sequence[LocalEncoder]) -> Registrar:
-    """What orders places: similarities alone, from fewer points."""
-    kept = options.match.screen_kept
-    quick = replace(
-        options.register, dense=False, hypotheses=1, models="similarity", guide_px="24", samples=1000, cached=kept
-    )
-    fewer = [
-        Sift(replace(encoder.config, points=min(encoder.config.points, _SCREEN_POINTS)))
-        if isinstance(encoder, Sift)
-        else encoder
-        for encoder in encoders
-    ]
-    return Registrar(quick, fewer)
+def _gsd(place: Place, known_m: float | None, long_px: int) -> float:
+    """Ground sample distance that a query is thought to have at a place, which would show all of a window."""
+    return place.shown_m / long_px if known_m is None else known_m
 
 
 def _count_apart(places: Sequence[Place]) -> int:

@@ -61,6 +61,6 @@ def ordered_inside(
             sigma_m = float(found.sigma[i]) * place.side_m
             side = min(place.side_m, shown + 2.0 * radius_holding(0.95) * sigma_m)
             moved[row] = replace(
-                place, lat_deg=float(lat), lon_deg=float(lon), side_m=side, shown_m=shown, sigma_m=sigma_m
+                place, lat_deg=float(lat), lon_deg=float(lon), side_m=side, shown_m=shown, sigma_m=sigma_m, row=None
             )
     return [moved[row] for row in np.argsort(-scores, kind="stable")]

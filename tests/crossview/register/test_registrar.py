@@ -9,7 +9,7 @@ import pytest
 from made_town import seen, town
 from whence.core.errors import ImageError, OptionError
 from whence.crossview.register.config import PosePrior, RegisterConfig
-from whence.crossview.register.dense import search
+from whence.crossview.register.dense import Search
 from whence.crossview.register.geometry import Allowed, mapped, similarity
 from whence.crossview.register.picture import Picture, black_edges, local_scale, turned
 from whence.crossview.register.registrar import Registrar
@@ -150,7 +150,7 @@ def test_dense_search_finds_what_is_turned_and_scaled(patch):
     truth = similarity(0.85, 10.0, (120.0, 80.0))
     query = Picture.of(seen(255 - patch.pixels, truth, 220, 220), None)  # bright for dark
     reference = Picture(patch.pixels, patch.valid)
-    peaks = search(query, reference, middle=0.9, allowed=Allowed((0.7, 1.2), 0.0, 20.0), side_px=120, keep=2)
+    peaks = Search(query, reference, 0.9, Allowed((0.7, 1.2), 0.0, 20.0), 120, 2).over_all()
     assert np.abs(mapped(peaks[0].transform, MIDDLE) - mapped(truth, MIDDLE)).max() < 6
     assert peaks[0].ratio < 0.7
     assert peaks[0].z > 5

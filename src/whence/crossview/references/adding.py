@@ -22,6 +22,7 @@ from whence.core.errors import InputError, OptionError
 from whence.core.version import __version__
 from whence.crossview.encoder import CrossViewEncoder
 from whence.crossview.references import windows
+from whence.crossview.references.features import forget_features
 from whence.crossview.references.header import (
     HEADER,
     EncoderRecord,
@@ -86,6 +87,8 @@ def add_references(
 ) -> Added:
     """Add reference pictures to a set, which is made if it is not there.
 
+    Features that are kept beside the set are of its pictures as they were: what is added removes them.
+
     Args:
         folder: of the set.
         paths: files and folders (`whence.earth.tiles.opening.open_rasters`).
@@ -132,6 +135,7 @@ def add_references(
     if fresh:
         header = write_index(folder, header, fresh)
         shutil.rmtree(folder / WORK, ignore_errors=True)
+        forget_features(folder)
     return _told(header, fresh, unchanged, failed, finished=True)
 
 

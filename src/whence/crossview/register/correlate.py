@@ -16,7 +16,7 @@ from jaxtyping import Bool, UInt8
 
 from whence.core.errors import OptionError
 from whence.crossview.register.config import PosePrior
-from whence.crossview.register.dense import Peak, search
+from whence.crossview.register.dense import Peak, Search
 from whence.crossview.register.geometry import Allowed, mapped
 from whence.crossview.register.method import Expected, RegistrationMethod
 from whence.crossview.register.picture import Picture, Transform
@@ -39,12 +39,22 @@ class Config:
     "Between the turns that are tried."
     scale_step: float = 1.08
     "Ratio of the scales that are tried."
+    promising: int = 12
+    "So many turns and scales, those that lie best where both pictures are half as large, are tried in full."
     sigma_px: float = 1.5
     "Standard deviation of the place found, in pixels of the reduced pictures, each way."
 
     def __post_init__(self) -> None:
-        if self.side_px < 32 or self.turn_step_deg <= 0.0 or self.scale_step <= 1.0 or self.sigma_px <= 0.0:
-            raise OptionError(f"side_px ≥ 32, scale_step > 1 and steps above 0 are needed, received {self}.")
+        if (
+            self.promising < 1
+            or self.side_px < 32
+            or self.turn_step_deg <= 0.0
+            or self.scale_step <= 1.0
+            or self.sigma_px <= 0.0
+        ):
+            raise OptionError(
+                f"promising ≥ 1, side_px ≥ 32, scale_step > 1 and steps above 0 are needed, received {self}."
+            )
 
 
 @final
@@ -70,42 +80,21 @@ class Correlator(RegistrationMethod):
         every = (1.0 / known.scale_range, known.scale_range)
         expected = Expected.of(known, where.gsd_m_per_px, where.up_bearing_deg, unknown=every)
         middle = expected.scale or 1.0
-        step, ratio = self.config.turn_step_deg, self.config.scale_step
-        rough = self._searched(query, reference, expected.allowed, step, ratio, middle)
+        step, ratio, side = self.config.turn_step_deg, self.config.scale_step, self.config.side_px
+        search = Search(query, reference, middle, expected.allowed, side, 1, step, ratio)
+        rough = next(iter(search.over_promising(self.config.promising)), None)
         if rough is None:
             return _registration(None, 0.0, self.name)
         scale, turn = scale_and_turn(rough.transform, query.centre_px)
         around = Allowed((scale / ratio, scale * ratio), turn, step / 2.0)
         part, shift = _around(rough.transform, query, reference)
-        fine = self._searched(query, part, around, step / 4.0, ratio**0.25, scale, over=_OVER)
+        search = Search(query, part, scale, around, side, 1, step / 4.0, ratio**0.25, _OVER)
+        fine = next(iter(search.uphill()), None)
         best = rough
         if fine is not None and fine.score > rough.score:
             best = Peak(shift @ fine.transform, fine.score, rough.ratio, rough.z)
         coarse = max(1.0, math.sqrt(float(query.valid.sum())) * middle / self.config.side_px)
         return _registration(best, self.config.sigma_px * coarse, self.name)
-
-    def _searched(
-        self,
-        query: Picture,
-        reference: Picture,
-        allowed: Allowed,
-        turn_deg: float,
-        scale: float,
-        middle: float,
-        over: float = 1.0,
-    ) -> Peak | None:
-        peaks = search(
-            query,
-            reference,
-            middle=middle,
-            allowed=allowed,
-            side_px=self.config.side_px,
-            keep=1,
-            turn_step_deg=turn_deg,
-            scale_step=scale,
-            over=over,
-        )
-        return peaks[0] if peaks else None
 
 
 def _around(transform: Transform, query: Picture, reference: Picture) -> tuple[Picture, Transform]:

@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Complex, Float
 
 from whence.crossview.register.geometry import Allowed, mapped
-from whence.crossview.register.picture import Picture, Transform, turned
+from whence.crossview.register.picture import Picture, Transform, frame_of, turned
+from whence.crossview.spectra import Spectrum, back, correlated, good_size, spectrum
 
 _BLUR_PX = 1.2
 _EVEN_PX = 12.0
 _APART_SHARE = 0.12
 _EVERY = 4
 
-_Spectrum = Float[np.ndarray, "height width"]
-"""Spectrum of real numbers as OpenCV packs it: as many numbers as went in."""
+_Found = tuple[float, float, Transform]
+"""Score, z and transform."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,21 +73,19 @@ class Target:
         size: height and width of the reference.
     """
 
-    structure: tuple[_Spectrum, _Spectrum]
-    energy: _Spectrum
+    structure: tuple[Spectrum, Spectrum]
+    energy: Spectrum
     shape: tuple[int, int]
     size: tuple[int, int]
 
     @staticmethod
     def of(picture: Picture, room_px: int) -> Target:
         """Ready for templates of at most ``room_px`` a side."""
-        import cv2
-
         field = structure(picture)
         height, width = field.shape
-        shape = (cv2.getOptimalDFTSize(height + room_px), cv2.getOptimalDFTSize(width + room_px))
-        parts = (_spectrum(field.real, shape), _spectrum(field.imag, shape))
-        return Target(parts, _spectrum(_squared(field), shape), shape, (height, width))
+        shape = good_size(height + room_px, width + room_px)
+        parts = (spectrum(field.real, shape), spectrum(field.imag, shape))
+        return Target(parts, spectrum(_squared(field), shape), shape, (height, width))
 
 
 def correlation(template: Picture, target: Target) -> Float[np.ndarray, "down across"]:
@@ -96,43 +96,16 @@ def correlation(template: Picture, target: Target) -> Float[np.ndarray, "down ac
     """
     field = structure(template)
     own = _squared(field)
-    energy = _correlated(target.energy, _spectrum((own > 0.0).astype(np.float32), target.shape))
-    energy = _back(energy)
+    energy = back(correlated(target.energy, spectrum((own > 0.0).astype(np.float32), target.shape)))
     some = energy[::_EVERY, ::_EVERY]
     some = some[some > 1.0]
     np.maximum(energy, 0.5 * float(np.median(some)) if len(some) else 1.0, out=energy)
     energy *= max(float(own.sum()), 1e-3)
-    found = _correlated(target.structure[0], _spectrum(field.real, target.shape))
-    found += _correlated(target.structure[1], _spectrum(field.imag, target.shape))
-    found = _back(found)
+    found = correlated(target.structure[0], spectrum(field.real, target.shape))
+    found += correlated(target.structure[1], spectrum(field.imag, target.shape))
+    found = back(found)
     found /= np.sqrt(energy, out=energy)
     return found
-
-
-# OpenCV's transforms take a tenth of the time of NumPy's; arrays are written over, as fresh ones cost as much again.
-
-
-def _spectrum(values: np.ndarray, shape: tuple[int, int]) -> _Spectrum:
-    """Of real numbers padded by 0."""
-    import cv2
-
-    padded = np.zeros(shape, np.float32)
-    padded[: values.shape[0], : values.shape[1]] = values
-    return np.asarray(cv2.dft(padded, padded))
-
-
-def _correlated(there: _Spectrum, here: _Spectrum) -> _Spectrum:
-    """Spectrum of the correlation of two, written over the second."""
-    import cv2
-
-    return np.asarray(cv2.mulSpectrums(there, here, 0, here, True))
-
-
-def _back(spectrum: _Spectrum) -> Float[np.ndarray, "height width"]:
-    """The real numbers of a spectrum, written over it."""
-    import cv2
-
-    return np.asarray(cv2.dft(spectrum, spectrum, cv2.DFT_INVERSE | cv2.DFT_SCALE | cv2.DFT_REAL_OUTPUT))
 
 
 def _squared(field: Complex[np.ndarray, "height width"]) -> Float[np.ndarray, "height width"]:
@@ -140,21 +113,11 @@ def _squared(field: Complex[np.ndarray, "height width"]) -> Float[np.ndarray, "h
     return found
 
 
-def search(
-    query: Picture,
-    reference: Picture,
-    *,
-    middle: float,
-    allowed: Allowed,
-    side_px: int,
-    keep: int,
-    turn_step_deg: float = 7.5,
-    scale_step: float = 1.12,
-    over: float = 1.0,
-) -> list[Peak]:
-    """Places where the query lies best, over turns, scales and shifts.
+@dataclass(frozen=True, eq=False)
+class Search:
+    """Where a query lies on a reference, over turns, scales and shifts.
 
-    Args:
+    Attributes:
         query: what is looked for.
         reference: where.
         middle: expected factor from query to reference pixels.
@@ -165,22 +128,75 @@ def search(
         scale_step: ratio of the scales tried.
         over: share of the query by which it may hang over the edge of the reference; less is quicker.
     """
-    coarse = min(1.0, side_px / (math.sqrt(float(query.valid.sum())) * middle))
-    small, to_small = turned(reference, 0.0, coarse)
-    trials = [
-        turned(query, turn, scale * coarse)
-        for scale in _scales(allowed, middle, scale_step)
-        for turn in _turns(allowed, turn_step_deg)
-    ]
-    longest = max(max(picture.size_px) for picture, _ in trials)
-    target = Target.of(small, max(math.ceil(over * longest), longest - min(small.size_px)))
-    found = list[tuple[float, float, Transform]]()
-    for picture, to_trial in trials:
-        found += [
-            (score, z, np.linalg.inv(to_small) @ _shift(x, y) @ to_trial)
-            for score, z, x, y in _peaks(correlation(picture, target), target.size, keep + 1, side_px * _APART_SHARE)
-        ]
-    return _distinct(found, query.outline_px.mean(axis=0), side_px / coarse * _APART_SHARE, keep)
+
+    query: Picture
+    reference: Picture
+    middle: float
+    allowed: Allowed
+    side_px: float
+    keep: int
+    turn_step_deg: float = 7.5
+    scale_step: float = 1.12
+    over: float = 1.0
+
+    def over_all(self) -> list[Peak]:
+        """The best places over all turns and scales."""
+        return self._peaks_of([self._tried(view) for view in self._views])
+
+    def over_promising(self, count: int) -> list[Peak]:
+        """The same over so many turns and scales only: those that lie best where both pictures are half as large."""
+        if len(self._views) <= count:
+            return self.over_all()
+        half = replace(self, side_px=self.side_px / 2.0, keep=1)
+        scores = [half._tried(view)[0][0] for view in half._views]
+        best = sorted(np.argsort(np.negative(scores), kind="stable")[:count])
+        return self._peaks_of([self._tried(self._views[i]) for i in best])
+
+    def uphill(self) -> list[Peak]:
+        """The same over every second turn and scale, and from the best of these uphill: for one hill that is known."""
+        turns, scales = (sorted({view[axis] for view in self._views}) for axis in (0, 1))
+        tried = dict[tuple[int, int], list[_Found]]()
+        every_second = [range(len(axis) // 2 % 2, len(axis), 2) for axis in (turns, scales)]  # with the middle
+        asked = [(i, j) for i in every_second[0] for j in every_second[1]]
+        while asked:
+            for at in asked:
+                tried[at] = self._tried((turns[at[0]], scales[at[1]]))
+            i, j = max(tried, key=lambda at: tried[at][0][0])
+            around = [(i + down, j + across) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+            asked = [at for at in around if at not in tried and 0 <= at[0] < len(turns) and 0 <= at[1] < len(scales)]
+        return self._peaks_of(list(tried.values()))
+
+    @cached_property
+    def _views(self) -> list[tuple[float, float]]:
+        scales = _scales(self.allowed, self.middle, self.scale_step)
+        return [(turn, scale) for scale in scales for turn in _turns(self.allowed, self.turn_step_deg)]
+
+    @cached_property
+    def _reduction(self) -> float:
+        """Factor by which the reference is made smaller."""
+        return min(1.0, self.side_px / (math.sqrt(float(self.query.valid.sum())) * self.middle))
+
+    @cached_property
+    def _target(self) -> tuple[Target, Transform]:
+        """The reference made smaller, and the transform back to its own pixels."""
+        small, to_small = turned(self.reference, 0.0, self._reduction)
+        frames = [frame_of(self.query, turn, scale * self._reduction) for turn, scale in self._views]
+        longest = max(max(width, height) for _, width, height in frames)
+        room = max(math.ceil(self.over * longest), longest - min(small.size_px))
+        return Target.of(small, room), np.linalg.inv(to_small)
+
+    def _tried(self, view: tuple[float, float]) -> list[_Found]:
+        """The best shifts at a turn and a scale; at least one."""
+        target, whole = self._target
+        picture, to_trial = turned(self.query, view[0], view[1] * self._reduction)
+        shifts = _peaks(correlation(picture, target), target.size, self.keep + 1, self.side_px * _APART_SHARE)
+        found = [(score, z, whole @ _shift(x, y) @ to_trial) for score, z, x, y in shifts]
+        return found or [(-1.0, 0.0, np.eye(3))]
+
+    def _peaks_of(self, tried: Sequence[list[_Found]]) -> list[Peak]:
+        found = [item for items in tried for item in items if item[0] > 0.0]
+        apart = self.side_px / self._reduction * _APART_SHARE
+        return _distinct(found, self.query.outline_px.mean(axis=0), apart, self.keep)
 
 
 def agreement(query: Picture, reference: Picture, radius_px: int) -> dict[str, float]:

@@ -95,11 +95,7 @@ def robust_similarities(
     factor, shift = _hypotheses(z, w, score, allowed, inlier_px, generator, samples)
     if not len(factor):
         return []
-    support = np.empty(len(factor))
-    for start in range(0, len(factor), _CHUNK):
-        part = np.s_[start : start + _CHUNK]
-        e = np.abs(factor[part, None] * z + shift[part, None] - w)
-        support[part] = np.maximum(1.0 - (e / inlier_px) ** 2, 0.0).sum(axis=1)
+    support = _supports(factor, shift, z, w, inlier_px)
     middle, found = z.mean(), list[tuple[float, Transform]]()
     taken = list[complex]()
     for i in np.argsort(-support, kind="stable"):
@@ -126,14 +122,42 @@ def _hypotheses(
     rank = np.empty(n)
     rank[np.argsort(-score, kind="stable")] = np.arange(n)
     chance = 1.0 / (rank + 0.1 * n + 5.0)
-    pairs = generator.choice(n, size=(16 * samples, 2), p=chance / chance.sum())
-    dz, dw = z[pairs[:, 1]] - z[pairs[:, 0]], w[pairs[:, 1]] - w[pairs[:, 0]]
-    apart = (np.abs(dw) > 8 * inlier_px) & (np.abs(dz) > 0)
-    factor = dw[apart] / dz[apart]
-    kept = allowed.holds(factor)
-    factor = factor[kept][:samples]
-    first = pairs[apart][kept][:samples, 0]
-    return factor, w[first] - factor * z[first]
+    # As `Generator.choice` draws, but rows are looked at only until there are enough.
+    below = (chance / chance.sum()).cumsum()
+    below /= below[-1]
+    drawn = generator.random((16 * samples, 2))
+    factors, shifts, left = list[np.ndarray](), list[np.ndarray](), samples
+    for start in range(0, len(drawn), samples):
+        pairs = below.searchsorted(drawn[start : start + samples], side="right")
+        dz, dw = z[pairs[:, 1]] - z[pairs[:, 0]], w[pairs[:, 1]] - w[pairs[:, 0]]
+        apart = (np.abs(dw) > 8 * inlier_px) & (np.abs(dz) > 0)
+        factor = dw[apart] / dz[apart]
+        kept = allowed.holds(factor)
+        factor, first = factor[kept][:left], pairs[apart, 0][kept][:left]
+        factors.append(factor)
+        shifts.append(w[first] - factor * z[first])
+        left -= len(factor)
+        if not left:
+            break
+    return np.concatenate(factors), np.concatenate(shifts)
+
+
+def _supports(
+    factor: np.ndarray, shift: np.ndarray, z: np.ndarray, w: np.ndarray, inlier_px: float
+) -> Float[np.ndarray, " n"]:
+    """Support of many similarities; see `support`."""
+    one = np.ones(len(z))
+    across, down = np.stack([z.real, -z.imag, one, -w.real]), np.stack([z.imag, z.real, one, -w.imag])
+    found = np.empty(len(factor))
+    for start in range(0, len(factor), _CHUNK):
+        a, b = factor[start : start + _CHUNK], shift[start : start + _CHUNK]
+        e = np.square(np.stack([a.real, a.imag, b.real, np.ones(len(a))], axis=1) @ across)
+        e += np.square(np.stack([a.real, a.imag, b.imag, np.ones(len(a))], axis=1) @ down)
+        e /= -(inlier_px**2)
+        e += 1.0
+        np.maximum(e, 0.0, out=e)
+        found[start : start + _CHUNK] = e.sum(axis=1)
+    return found
 
 
 def _improved(query: Points, reference: Points, transform: Transform, inlier_px: float) -> tuple[float, Transform]:

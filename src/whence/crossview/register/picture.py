@@ -121,6 +121,12 @@ def black_edges(pixels: UInt8[np.ndarray, "height width 3"]) -> Bool[np.ndarray,
 
 def turned(picture: Picture, angle_deg: float, scale: float) -> tuple[Picture, Transform]:
     """The picture turned clockwise and resized, in a frame that holds it, and the transform into that frame."""
+    transform, width, height = frame_of(picture, angle_deg, scale)
+    return picture.warped(transform, width, height), transform
+
+
+def frame_of(picture: Picture, angle_deg: float, scale: float) -> tuple[Transform, int, int]:
+    """The transform into the frame that `turned` makes, its width and its height."""
     angle = math.radians(angle_deg)
     linear = scale * np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     corners = picture.outline_px @ linear.T
@@ -128,7 +134,7 @@ def turned(picture: Picture, angle_deg: float, scale: float) -> tuple[Picture, T
     width, height = (max(1, int(side)) for side in np.ceil(corners.max(axis=0) - least))
     transform = np.eye(3)
     transform[:2, :2], transform[:2, 2] = linear, -least
-    return picture.warped(transform, width, height), transform
+    return transform, width, height
 
 
 def local_scale(transform: Transform, at_px: Float[np.ndarray, " 2"]) -> float:

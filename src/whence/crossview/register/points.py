@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from whence.core.arrays import ranges
 from whence.encode.local.types import LocalFeatures
 
-_ROWS = 2048
+_ROWS = 512
+_GATHERED = 1024
 _SAME_PX = 3.0
 
 
@@ -75,9 +76,9 @@ def match_near(
     first, second = _candidates(at_px, b.xy_px, radius_px)
     if not len(first):
         return _none()
-    alike = np.einsum("nd,nd->n", a.descriptors[first], b.descriptors[second])
+    alike = _products(a.descriptors, b.descriptors, first, second)
     best, runner_up = _best_two(first, alike, b.xy_px[second], len(a))
-    back, _ = _best_two(second, alike, a.xy_px[first], len(b))
+    back = _best_of(second, alike, len(b))
     chosen = best[best >= 0]
     other = runner_up[best >= 0]
     closeness = np.sqrt(np.maximum(1.0 - alike[chosen], 0.0) / np.maximum(1.0 - np.maximum(other, -1.0), 1e-6))
@@ -97,50 +98,74 @@ def _candidates(at: np.ndarray, other: np.ndarray, radius: float) -> tuple[np.nd
     key = there[:, 1] * across + there[:, 0]
     order = np.argsort(key, kind="stable")
     ordered = key[order]
-    first, second = [], []
-    for down in (-1, 0, 1):  # three squares of one row lie behind each other
-        middle = (here[:, 1] + down) * across + here[:, 0]
-        start = np.searchsorted(ordered, middle - 1, side="left")
-        count = np.searchsorted(ordered, middle + 1, side="right") - start
-        first.append(np.repeat(np.arange(len(at)), count))
-        second.append(order[ranges(start, count)])
-    i, j = np.concatenate(first), np.concatenate(second)
-    near = ((at[i] - other[j]) ** 2).sum(axis=1) <= radius**2
+    down = np.arange(-1, 2) * across  # three squares of one row lie behind each other
+    middle = (here[:, 1] * across + here[:, 0])[:, None] + down
+    start = np.searchsorted(ordered, middle - 1, side="left")
+    count = np.searchsorted(ordered, middle + 1, side="right") - start
+    i, j = np.repeat(np.arange(len(at)), count.sum(axis=1)), order[ranges(start.ravel(), count.ravel())]
+    off = at[i] - other[j]
+    near = off[:, 0] ** 2 + off[:, 1] ** 2 <= radius**2
     return i[near], j[near]
 
 
+def _products(a: np.ndarray, b: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Inner products of pairs of rows; few at a time, so that what is gathered stays close to the processor."""
+    out = np.empty(len(first), np.float32)
+    for start in range(0, len(first), _GATHERED):
+        part = np.s_[start : start + _GATHERED]
+        np.einsum("nd,nd->n", a[first[part]], b[second[part]], out=out[part])
+    return out
+
+
 def _best_two(group: np.ndarray, alike: np.ndarray, place: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of each group: index of the most alike (−1 if it is empty), and how alike the best is that lies elsewhere."""
-    order = np.lexsort((alike, group))
-    ordered = group[order]
-    last = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+    """Of each group: index of the most alike (−1 if it is empty), and how alike the best is that lies elsewhere.
+
+    Groups are in order.
+    """
+    start = np.flatnonzero(np.diff(group, prepend=-1))
+    members = np.diff(start, append=len(group))
+    most = np.repeat(np.maximum.reduceat(alike, start), members)
+    top = np.flatnonzero(alike == most)
     best = np.full(count, -1, np.int64)
-    best[ordered[last]] = order[last]
-    elsewhere = np.abs(place - place[best[group]]).max(axis=1) > _SAME_PX
+    best[group[top]] = top
+    off = np.abs(place - place[best[group]])
+    elsewhere = np.where(np.maximum(off[:, 0], off[:, 1]) > _SAME_PX, alike, np.float32(-1.0))
     runner_up = np.full(count, -1.0, np.float32)
-    np.maximum.at(runner_up, group[elsewhere], alike[elsewhere])
+    runner_up[group[start]] = np.maximum.reduceat(elsewhere, start)
     return best, runner_up
 
 
+def _best_of(group: np.ndarray, alike: np.ndarray, count: int) -> np.ndarray:
+    """Of each group, in any order: index of the most alike, −1 if it is empty."""
+    most = np.full(count, -2.0, np.float32)
+    np.maximum.at(most, group, alike)
+    top = np.flatnonzero(alike == most[group])
+    best = np.full(count, -1, np.int64)
+    best[group[top]] = top
+    return best
+
+
 def _nearest(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Of each of ``a``: the nearest of ``b``, both inner products of the nearest two; of each of ``b`` the nearest."""
+    """Of each of ``a``: the nearest of ``b``, both inner products of the nearest two; of each of ``b`` the nearest.
+
+    The last is −1 where no row takes the column for its nearest: the two are not mutual.
+    """
     index, best = np.empty(len(a), np.int64), np.empty(len(a), np.float32)
     second = np.full(len(a), -1.0, np.float32)
-    back, back_best = np.zeros(len(b), np.int64), np.full(len(b), -2.0, np.float32)
+    back, back_best = np.full(len(b), -1, np.int64), np.full(len(b), -2.0, np.float32)
     for start in range(0, len(a), _ROWS):
         part = np.s_[start : start + _ROWS]
         alike = a[part] @ b.T
         rows = np.arange(len(alike))
-        index[part] = alike.argmax(axis=1)
-        best[part] = alike[rows, index[part]]
+        nearest = alike.argmax(axis=1)
+        index[part], best[part] = nearest, alike[rows, nearest]
         most = alike.max(axis=0)
-        risen = most > back_best
-        back[risen] = -1  # not mutual unless one of these rows takes it for its nearest
-        for column in np.intersect1d(np.flatnonzero(risen), index[part]):
-            back[column] = start + alike[:, column].argmax()
-        back_best = np.maximum(back_best, most)
+        back[most > back_best] = -1
+        first = rows[(best[part] == most[nearest]) & (most > back_best)[nearest]][::-1]
+        back[nearest[first]] = start + first
+        np.maximum(back_best, most, out=back_best)
         if len(b) > 1:
-            alike[rows, index[part]] = -2.0
+            alike[rows, nearest] = -2.0
             second[part] = alike.max(axis=1)
     return index, best, second, back
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from whence.crossview.references.features import FeatureStore, digest_of
 from whence.crossview.register.geometry import mapped
 from whence.crossview.register.picture import Picture, Transform, turned
 from whence.earth.tiles.types import Patch
@@ -24,16 +26,21 @@ class Reference:
     """A patch at one size.
 
     Attributes:
-        picture: its pixels, resized.
+        cut: gives its pixels, resized; asked once, and not before they are needed.
         scale: factor from the patch's pixels to these.
         gsd_m_per_px: metres on the ground a pixel of these.
         features: by encoder, in these pixels.
     """
 
-    picture: Picture
+    cut: Callable[[], Picture]
     scale: float
     gsd_m_per_px: float
     features: dict[str, LocalFeatures] = field(default_factory=dict)
+
+    @cached_property
+    def picture(self) -> Picture:
+        """Its pixels, resized."""
+        return self.cut()
 
     def around(self, centre: np.ndarray, half: np.ndarray) -> tuple[int, int, int, int]:
         """Left, upper, width and height of the part of a rectangle that lies on the picture."""
@@ -56,31 +63,55 @@ class ReferenceCache:
         self._kept = OrderedDict[tuple[int, float], tuple[Patch, Reference]]()
         self._lock = threading.Lock()
 
-    def get(self, patch: Patch, scale: float) -> Reference:
-        """The patch resized by a factor, with its features."""
+    def get(self, patch: Patch, scale: float, store: FeatureStore | None = None) -> Reference:
+        """The patch resized by a factor, with its features.
+
+        Args:
+            patch: the same object as before where it is the same.
+            scale: the factor.
+            store: where its features may be kept, and are put if they are not.
+        """
         key = (id(patch), scale)  # the patch is kept beside, so its number is not given to another
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key][1]
-        picture = Picture(patch.pixels, patch.valid)
-        if scale != 1.0:
-            whole = np.zeros_like(patch.valid)
-            whole[[0, -1]] = True  # the corners keep the frame as it is
-            frame = turned(Picture(patch.pixels, whole), 0.0, scale)[1]
-            size = tuple(max(1, round(side * scale)) for side in picture.size_px)
-            picture = picture.warped(frame, *size)
-        found = Reference(
-            picture,
-            scale,
-            patch.georeference.gsd_m_per_px / scale,
-            {encoder.NAME: encoder.extract(picture.pixels, picture.valid) for encoder in self._encoders},
-        )
+        found = prepared(patch, scale, self._encoders, store)
         with self._lock:
             self._kept[key] = (patch, found)
             while len(self._kept) > self._most:
                 self._kept.popitem(last=False)
         return found
+
+
+def prepared(
+    patch: Patch, scale: float, encoders: Sequence[LocalEncoder], store: FeatureStore | None = None
+) -> Reference:
+    """A patch resized by a factor, with its features; these from a store, if they are there and of these pixels."""
+    picture = resized(patch, scale)
+    digest = digest_of(patch) if store is not None else ""
+    features = {}
+    for encoder in encoders:
+        kept = store.get(patch.georeference, scale, encoder) if store is not None else None
+        if kept is not None and kept.digest == digest:
+            features[encoder.NAME] = kept.features
+            continue
+        features[encoder.NAME] = encoder.extract(picture.pixels, picture.valid)
+        if store is not None:
+            store.put(patch, scale, encoder, features[encoder.NAME])
+    return Reference(lambda: picture, scale, patch.georeference.gsd_m_per_px / scale, features)
+
+
+def resized(patch: Patch, scale: float) -> Picture:
+    """The pixels of a patch resized by a factor."""
+    picture = Picture(patch.pixels, patch.valid)
+    if scale == 1.0:
+        return picture
+    whole = np.zeros_like(patch.valid)
+    whole[[0, -1]] = True  # the corners keep the frame as it is
+    frame = turned(Picture(patch.pixels, whole), 0.0, scale)[1]
+    width, height = (max(1, round(side * scale)) for side in picture.size_px)
+    return picture.warped(frame, width, height)
 
 
 class QueryCopies:

@@ -11,9 +11,10 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from whence.core.config import build, settings
+from whence.crossview.references.features import FeatureStore
 from whence.crossview.register import statistics
 from whence.crossview.register.config import PosePrior, RegisterConfig
-from whence.crossview.register.dense import Peak, search
+from whence.crossview.register.dense import Peak, Search
 from whence.crossview.register.geometry import (
     Allowed,
     Points,
@@ -106,7 +107,8 @@ class Registrar(RegistrationMethod):
         prior: PosePrior | None = None,
     ) -> Registration:
         """Lay a query onto a patch by its points; see the class it implements."""
-        look = self._look(pixels, patch, valid, prior)
+        reference = self._reference(patch, prior or PosePrior())
+        look = self._look(pixels, reference, patch.georeference.up_bearing_deg, valid, prior)
         for screening, guess in sorted(look.screened, key=lambda item: -item[0]):
             best = self._guided(guess.transform, look.query, look.reference, look.expected.allowed, look.generator)
             if best is not None:
@@ -128,20 +130,47 @@ class Registrar(RegistrationMethod):
         It takes a part of the time of `register` and orders patches, but decides nothing. Arguments and errors are
         those of `register`.
         """
-        return max((excess for excess, _ in self._look(pixels, patch, valid, prior).screened), default=0.0)
+        reference = self._reference(patch, prior or PosePrior())
+        return self.screen_on(pixels, reference, patch.georeference.up_bearing_deg, valid=valid, prior=prior)
+
+    def screen_on(
+        self,
+        pixels: UInt8[np.ndarray, "height width 3"],
+        reference: Reference,
+        up_bearing_deg: float = 0.0,
+        *,
+        valid: Bool[np.ndarray, "height width"] | None = None,
+        prior: PosePrior | None = None,
+    ) -> float:
+        """What `screen` gives on a reference whose features are at hand, with the bearing of its upward direction."""
+        look = self._look(pixels, reference, up_bearing_deg, valid, prior)
+        return max((excess for excess, _ in look.screened), default=0.0)
+
+    def prepare(self, patch: Patch, prior: PosePrior, store: FeatureStore | None) -> None:
+        """Have the features of a patch at hand, from a store if they are there; what is found is kept there."""
+        self._reference(patch, prior, store)
+
+    def scale_of(self, prior: PosePrior, gsd_m_per_px: float) -> float:
+        """Factor by which a reference is resized: it is halved while it is more than twice as fine as the query."""
+        if prior.gsd_m_per_px is None:
+            return self.config.magnify
+        halvings = math.floor(math.log2(max(prior.gsd_m_per_px / gsd_m_per_px, 1.0)))
+        return self.config.magnify / 2.0**halvings
+
+    def _reference(self, patch: Patch, prior: PosePrior, store: FeatureStore | None = None) -> Reference:
+        Picture.of(patch.pixels, patch.valid)
+        return self._references.get(patch, self.scale_of(prior, patch.georeference.gsd_m_per_px), store)
 
     def _look(
         self,
         pixels: UInt8[np.ndarray, "height width 3"],
-        patch: Patch,
+        reference: Reference,
+        up_bearing_deg: float,
         valid: Bool[np.ndarray, "height width"] | None,
         prior: PosePrior | None,
     ) -> _Look:
         copies = self._queries.get(pixels, valid)
-        Picture.of(patch.pixels, patch.valid)
-        known, bearing = prior or PosePrior(), patch.georeference.up_bearing_deg
-        reference = self._references.get(patch, self._reference_scale(known, patch))
-        expected = Expected.of(known, reference.gsd_m_per_px, bearing)
+        expected = Expected.of(prior or PosePrior(), reference.gsd_m_per_px, up_bearing_deg)
         generator = np.random.default_rng(self.config.seed)
         views = self._views(expected)
         guesses, pool = self._guesses(copies, reference, expected, views, generator)
@@ -156,13 +185,6 @@ class Registrar(RegistrationMethod):
         values: dict[str, object] = {"weights": self.config.weights} if takes_files else {}
         made: Any = build(kind.CONFIG, values, owner=name)
         return kind(made)
-
-    def _reference_scale(self, prior: PosePrior, patch: Patch) -> float:
-        """The reference is halved while it is more than twice as fine as the query."""
-        if prior.gsd_m_per_px is None:
-            return self.config.magnify
-        halvings = math.floor(math.log2(max(prior.gsd_m_per_px / patch.georeference.gsd_m_per_px, 1.0)))
-        return self.config.magnify / 2.0**halvings
 
     def _views(self, expected: Expected) -> list[_View]:
         """Turns and scales in which the query is looked at, and by which encoders."""
@@ -208,14 +230,7 @@ class Registrar(RegistrationMethod):
         if config.dense:
             middle = expected.scale or config.magnify
             limited = allowed if expected.scale else replace(allowed, scale=(middle / 1.6, middle * 1.6))
-            peaks = search(
-                query,
-                reference.picture,
-                middle=middle,
-                allowed=limited,
-                side_px=_DENSE_SIDE_PX,
-                keep=config.hypotheses,
-            )
+            peaks = Search(query, reference.picture, middle, limited, _DENSE_SIDE_PX, config.hypotheses).over_all()
             kept_guesses += [self._guess(peak.transform, near, far, peak) for peak in peaks]
         return kept_guesses, Pool(near, far)
 

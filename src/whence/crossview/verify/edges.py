@@ -17,6 +17,7 @@ from jaxtyping import Bool, Complex, Float, UInt8
 
 from whence.core.errors import InputError
 from whence.crossview.pose import jacobian_at, map_points
+from whence.crossview.spectra import back, correlated, good_size, spectrum
 
 SIDE_PX = 192
 """The overlap is compared at this size or below: enough for roads and shores, and quick."""
@@ -142,11 +143,16 @@ def _directions(grey: Float[np.ndarray, "b a"], mask: Bool[np.ndarray, "b a"]) -
     import cv2
 
     smooth = cv2.GaussianBlur(grey, (0, 0), 1.0)
-    gradient = cv2.Scharr(smooth, cv2.CV_32F, 1, 0) + 1j * cv2.Scharr(smooth, cv2.CV_32F, 0, 1)
-    strength = np.abs(gradient) ** 2
+    across, down = cv2.Scharr(smooth, cv2.CV_32F, 1, 0), cv2.Scharr(smooth, cv2.CV_32F, 0, 1)
+    gradient = across + 1j * down
+    strength = across * across + down * down
     usual = float(np.median(strength[mask])) if mask.any() else 0.0
     doubled = gradient**2 / (strength + max(usual, 1e-3))
     return np.asarray(np.where(mask, doubled - doubled[mask].mean(), 0.0) if mask.any() else np.zeros_like(doubled))
+
+
+def _squared(field: Complex[np.ndarray, "b a"]) -> Float[np.ndarray, "b a"]:
+    return np.asarray(field.real**2 + field.imag**2)
 
 
 def _against_shifts(
@@ -159,20 +165,16 @@ def _against_shifts(
     """Correlation for every shift, and where that of none stands among them."""
     h, w = here.shape
     rows, columns = int(REACH * h), int(REACH * w)
-    shape = (h + rows, w + columns)
+    shape = good_size(h + rows, w + columns)
 
-    def transformed(values: np.ndarray) -> np.ndarray:
-        return np.asarray(np.fft.fft2(values, shape))
-
-    ours, theirs = transformed(here_mask.astype(np.float32)), transformed(there_mask.astype(np.float32))
-
-    def correlate(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        whole = np.fft.ifft2(np.conj(a) * b).real
+    def correlate(*pairs: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        parts = [correlated(spectrum(b, shape), spectrum(a, shape)) for a, b in pairs]
+        whole = back(sum(parts[1:], start=parts[0]))
         return np.roll(whole, (rows, columns), (0, 1))[: 2 * rows + 1, : 2 * columns + 1]
 
-    common = correlate(ours, theirs)
-    top = correlate(transformed(here), transformed(there))
-    energy = correlate(transformed(np.abs(here) ** 2), theirs) * correlate(ours, transformed(np.abs(there) ** 2))
+    common = correlate((here_mask, there_mask))
+    top = correlate((here.real, there.real), (here.imag, there.imag))
+    energy = correlate((_squared(here), there_mask)) * correlate((here_mask, _squared(there)))
     correlation = top / np.sqrt(np.maximum(energy, 1e-6))
     dy, dx = np.mgrid[-rows : rows + 1, -columns : columns + 1]
     away = np.hypot(dy, dx)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self, final
 
@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 from torch.nn import functional
 
+from whence.core.config import fingerprint
 from whence.core.errors import ArtifactError, OptionError
 from whence.encode.card import ModelCard
 from whence.encode.local.picking import filled, peaks, refined, unit, windows, within
@@ -82,6 +83,8 @@ class Aliked(LocalEncoder):
         self.config = config or Config()
         self.dim = _DIM
         self._network = _loaded(self.config) if network is None else network
+        if network is None and self.config.sha256:
+            self.version = fingerprint(self.NAME, replace(self.config, weights=""), torch.__version__)
         self._network.eval()
 
     def extract(

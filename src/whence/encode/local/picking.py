@@ -100,3 +100,9 @@ def unit(vectors: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     """Vectors of length one, float32."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return (vectors / np.maximum(length, _EPSILON)).astype(np.float32)
+
+
+def rooted(histograms: UInt8[np.ndarray, "n d"] | Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
+    """Square roots of the shares of histograms, of length one (RootSIFT: Arandjelović and Zisserman, CVPR 2012)."""
+    raw = histograms.astype(np.float32, copy=False)
+    return unit(np.sqrt(raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-8)))

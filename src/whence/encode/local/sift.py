@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Self, final
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from whence.core.config import fingerprint
 from whence.core.errors import OptionError
 from whence.encode.card import ModelCard
-from whence.encode.local.picking import filled, unit, within
+from whence.encode.local.picking import filled, rooted, within
 from whence.encode.local.types import LocalEncoder, LocalFeatures
 
 _DIM = 128
@@ -56,6 +57,9 @@ class Sift(LocalEncoder):
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
         self.dim = _DIM
+        import cv2
+
+        self.version = fingerprint(self.NAME, self.config, cv2.__version__)
 
     def extract(
         self, pixels: UInt8[np.ndarray, "height width 3"], valid: Bool[np.ndarray, "height width"] | None = None
@@ -79,14 +83,15 @@ class Sift(LocalEncoder):
         if raw is None or not len(points):
             nothing = np.zeros(0)
             return LocalFeatures(np.zeros((0, 2)), np.zeros((0, _DIM), np.float32), nothing, size, nothing, nothing)
-        rooted = np.sqrt(raw / np.maximum(raw.sum(axis=1, keepdims=True), 1e-8))
+        counts = raw.astype(np.uint8)  # OpenCV rounds them to 0..255
         found = LocalFeatures(
             np.array([p.pt for p in points], np.float64) + 0.5,
-            unit(rooted),
+            rooted(counts),
             np.array([p.response for p in points], np.float64),
             size,
             np.array([p.size for p in points], np.float64),
             np.array([p.angle for p in points], np.float64),
+            counts,
         )
         return found.chosen(within(valid, found.xy_px, self.REACH_PX))
 

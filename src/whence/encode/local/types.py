@@ -23,6 +23,7 @@ class LocalFeatures:
         size_px: width and height of the picture.
         scale_px: size of what is described, where the encoder tells it.
         angle_deg: direction of what is described, clockwise from the x axis, where the encoder tells it.
+        histograms: bytes that the descriptors follow from by `rooted`, where they do: a quarter of their size.
     """
 
     xy_px: Float[np.ndarray, "n 2"]
@@ -31,6 +32,7 @@ class LocalFeatures:
     size_px: tuple[int, int]
     scale_px: Float[np.ndarray, " n"] | None = None
     angle_deg: Float[np.ndarray, " n"] | None = None
+    histograms: UInt8[np.ndarray, "n d"] | None = None
 
     def __len__(self) -> int:
         return len(self.score)
@@ -44,6 +46,7 @@ class LocalFeatures:
             self.size_px,
             None if self.scale_px is None else self.scale_px[which],
             None if self.angle_deg is None else self.angle_deg[which],
+            None if self.histograms is None else self.histograms[which],
         )
 
 
@@ -68,6 +71,9 @@ class LocalEncoder(ABC):
 
     dim: int
     """Length of a descriptor."""
+    version: str = ""
+    """What tells its features from any others: settings, weights, library; empty if that is not known, and features
+    that are to be found again must then not be kept."""
 
     @abstractmethod
     def __init__(self, config: Any) -> None:

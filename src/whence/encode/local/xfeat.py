@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any, ClassVar, Self, final
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 
+from whence.core.config import fingerprint
 from whence.core.errors import ArtifactError, OptionError
 from whence.encode.card import ModelCard
 from whence.encode.local.picking import filled, peaks, refined, sampled, unit, windows, within
@@ -80,6 +82,9 @@ class Xfeat(LocalEncoder):
         self.config = config or Config()
         self.dim = _DIM
         self._run = run or _graph(self.config)
+        if run is None and self.config.sha256:
+            made = replace(self.config, weights="", threads=1)
+            self.version = fingerprint(self.NAME, made, version("onnxruntime"))
 
     def extract(
         self, pixels: UInt8[np.ndarray, "height width 3"], valid: Bool[np.ndarray, "height width"] | None = None
