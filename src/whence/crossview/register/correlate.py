@@ -39,22 +39,16 @@ class Config:
     "Between the turns that are tried."
     scale_step: float = 1.08
     "Ratio of the scales that are tried."
-    promising: int = 12
-    "So many turns and scales, those that lie best where both pictures are half as large, are tried in full."
+    promising: float = 0.34
+    "Share of the turns and scales that are tried in full: those that lie best where both pictures are half as large."
     sigma_px: float = 1.5
     "Standard deviation of the place found, in pixels of the reduced pictures, each way."
 
     def __post_init__(self) -> None:
-        if (
-            self.promising < 1
-            or self.side_px < 32
-            or self.turn_step_deg <= 0.0
-            or self.scale_step <= 1.0
-            or self.sigma_px <= 0.0
-        ):
-            raise OptionError(
-                f"promising ≥ 1, side_px ≥ 32, scale_step > 1 and steps above 0 are needed, received {self}."
-            )
+        if self.side_px < 32 or self.turn_step_deg <= 0.0 or self.scale_step <= 1.0 or self.sigma_px <= 0.0:
+            raise OptionError(f"side_px ≥ 32, scale_step > 1 and steps above 0 are needed, received {self}.")
+        if not 0.0 < self.promising <= 1.0:
+            raise OptionError(f"promising is a share, above 0 and up to 1, received {self.promising}.")
 
 
 @final

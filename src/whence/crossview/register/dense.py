@@ -143,11 +143,12 @@ class Search:
         """The best places over all turns and scales."""
         return self._peaks_of([self._tried(view) for view in self._views])
 
-    def over_promising(self, count: int) -> list[Peak]:
-        """The same over so many turns and scales only: those that lie best where both pictures are half as large."""
-        if len(self._views) <= count:
-            return self.over_all()
+    def over_promising(self, share: float) -> list[Peak]:
+        """The same over a share of turns and scales: those that lie best where both pictures are half as large."""
+        count = math.ceil(share * len(self._views))
         half = replace(self, side_px=self.side_px / 2.0, keep=1)
+        if count == len(self._views) or half._reduction == 1.0:
+            return self.over_all()
         scores = [half._tried(view)[0][0] for view in half._views]
         best = sorted(np.argsort(np.negative(scores), kind="stable")[:count])
         return self._peaks_of([self._tried(self._views[i]) for i in best])
