@@ -12,7 +12,8 @@ most alike windows holds the point that the frame's middle shows; with ``--known
 without it they are turned by a random angle and asked in the encoder's directions. ``match`` runs the whole of
 ``whence match`` in the set, with what ``--known`` names; with ``--absent`` each frame is looked for among the windows
 within 250 m of the one furthest from it, none of which shows its ground, so that all that is accepted is false. ``--set
-match.threads=1`` and ``OMP_NUM_THREADS=1`` measure one core. The frames are measured only; nothing was fitted to them.
+match.threads=1`` and ``OMP_NUM_THREADS=1`` measure one core; features of windows stay beside the set for the next run,
+``--set match.features_mb=0`` measures without. The frames are measured only; nothing was fitted to them.
 """
 
 from __future__ import annotations
