@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from made_tracks import AREA, pose
@@ -78,6 +78,7 @@ def test_beliefs_stay_sound_and_repeatable(made):
 
 
 @given(st.floats(1e-6, 1e5), st.floats(1e-6, 1e5), st.floats(0.1, 500.0))
+@example(0.25, 0.25, 251.0)  # a short step and a longer one, by the series and by the closed form
 def test_two_steps_are_one(first, second, memory):
     config = Config(memory_s=memory)
     f1, q1 = transition(config, first)

@@ -31,8 +31,8 @@ def transition(config: Config, elapsed_s: float) -> tuple[Float[np.ndarray, "4 4
     velocity = -variance * math.expm1(-2.0 * elapsed_s / tau)
     both = variance * tau * (1.0 - decay) ** 2
     ratio = elapsed_s / tau
-    if ratio < 1e-3:  # the closed form cancels
-        place = 2.0 * variance / tau * elapsed_s**3 / 3.0
+    if ratio < 1e-3:  # the closed form cancels; its series does not
+        place = variance * tau**2 * ratio**3 * (2.0 / 3.0 - ratio / 2.0 + 7.0 * ratio**2 / 30.0)
     else:
         place = variance * tau**2 * (2.0 * ratio - 3.0 + 4.0 * decay - decay**2)
     eye, none = np.eye(2), np.zeros((2, 2))
