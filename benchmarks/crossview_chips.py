@@ -109,7 +109,7 @@ def speed(data: Path, out: Path, steps: int, precision: str, threads: int) -> No
     trainer = CrossViewTrainer(recipe, parts)
     trainer.take_step()
     trainer.end_phase()
-    plain = {way: PlainLoop(recipe, parts, way) for way in ("cut", "jpeg")}
+    plain = {way: PlainLoop(recipe, parts, way) for way in ("cut", "jpeg", "pairs")}
     calls = {"ours": trainer.take_step} | {f"plain_{way}": loop.step for way, loop in plain.items()}
     taken = {name: np.array([]).reshape(0, 2) for name in calls}
     for _ in range(steps):
@@ -135,24 +135,30 @@ def timed(call: Any) -> tuple[float, float]:
 class PlainLoop:
     """What one writes first: every picture made at every step, one forward pass a kind, float32.
 
+    It learns as the recipe does: pictures turned and recoloured, gradients clipped, the same optimiser, a running mean.
+
     Args:
         recipe: names the network and the batch.
-        parts: places, and pictures for the way ``jpeg``.
+        parts: places, and pictures for the ways ``jpeg`` and ``pairs``.
         way: ``cut`` cuts every chip from its raster, as a data set of such chips would; ``jpeg`` decodes it from a
-            file in memory.
+            file in memory; ``pairs`` does so too, but reads pairs, each with a satellite picture of its own, so that
+            as many pairs need four pictures instead of three.
     """
 
     def __init__(self, recipe: Any, parts: Any, way: str) -> None:
-        import torch
         from PIL import Image
 
         from whence.samples.chips import ChipCutter
         from whence.train.crossview.data.atlas_map import atlas_map
         from whence.train.crossview.model import build_net
+        from whence.train.optimiser import optimiser_for
 
         self.recipe, self.parts, self.way = recipe, parts, way
         self.net = build_net(recipe).train()
-        self.optimiser = torch.optim.AdamW(self.net.parameters(), lr=1e-3, foreach=False)
+        o = recipe.optimiser
+        groups = [{"params": list(self.net.parameters()), "weight_decay": o.weight_decay, "peak": o.learning_rate}]
+        self.optimiser = optimiser_for(self.net, groups, o)
+        self.average = {name: value.clone() for name, value in self.net.state_dict().items()}
         self.rng = np.random.default_rng(0)
         self.kinds = tuple(parts.train.pictures)
         if way == "cut":
@@ -181,6 +187,19 @@ class PlainLoop:
         pixels = np.asarray(Image.open(io.BytesIO(self.files[name][row])).convert("RGB"))
         return pixels[3:-3, 3:-3]
 
+    def pictures(self, name: str, rows: np.ndarray, turn: int) -> Any:
+        """Pictures of a kind, turned and recoloured, as the network takes them."""
+        import torch
+
+        augment, made = self.recipe.augment, []
+        for row in rows:
+            factor = (1 + augment.brightness * self.rng.uniform(-1, 1)) * (
+                1 + augment.colour * self.rng.uniform(-1, 1, 3)
+            )
+            changed = np.rot90(self.picture(name, row), turn) * factor.astype(np.float32)
+            made.append(self.net.preprocessing.normalise(changed[None])[0])
+        return torch.from_numpy(np.stack(made))
+
     def step(self) -> None:
         """Take one step."""
         import torch
@@ -188,17 +207,21 @@ class PlainLoop:
         from whence.train.crossview.losses import symmetric_contrast
 
         rows = self.rng.choice(len(self.parts.train), self.recipe.optimiser.batch, replace=False)
-        vectors = {}
-        for name in self.kinds:
-            pictures = np.stack([self.net.preprocessing.normalise(self.picture(name, row)[None])[0] for row in rows])
-            vectors[name] = self.net({name: torch.from_numpy(pictures)})[name]
-        own = torch.arange(len(rows))
-        losses = [
-            symmetric_contrast(vectors[name], vectors["satellite"], own, self.net.scale) for name in ("relief", "map")
-        ]
+        turn, own = int(self.rng.integers(4)), torch.arange(len(rows))
+        loss, satellite = torch.zeros(()), None
+        for name in ("relief", "map"):
+            if satellite is None or self.way == "pairs":
+                satellite = self.net({"satellite": self.pictures("satellite", rows, turn)})["satellite"]
+            vectors = self.net({name: self.pictures(name, rows, turn)})[name]
+            loss = loss + symmetric_contrast(vectors, satellite, own, self.net.scale)
         self.optimiser.zero_grad()
-        torch.stack(losses).sum().backward()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), self.recipe.optimiser.clip)
         self.optimiser.step()
+        with torch.no_grad():
+            for name, value in self.net.state_dict().items():
+                if value.is_floating_point():
+                    self.average[name].lerp_(value, 1 - self.recipe.optimiser.ema)
 
 
 # -------------------------------------------------------------------------------------------------- tables
