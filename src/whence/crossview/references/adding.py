@@ -22,7 +22,6 @@ from whence.core.errors import InputError, OptionError
 from whence.core.version import __version__
 from whence.crossview.encoder import CrossViewEncoder
 from whence.crossview.references import windows
-from whence.crossview.references.features import forget_features
 from whence.crossview.references.header import (
     HEADER,
     EncoderRecord,
@@ -85,9 +84,7 @@ def add_references(
     report: Report | None = None,
     stopped: Callable[[], bool] | None = None,
 ) -> Added:
-    """Add reference pictures to a set, which is made if it is not there.
-
-    Features that are kept beside the set are of its pictures as they were: what is added removes them.
+    """Add reference pictures to a set, which is made if it is not there; features kept beside it are removed.
 
     Args:
         folder: of the set.
@@ -135,7 +132,6 @@ def add_references(
     if fresh:
         header = write_index(folder, header, fresh)
         shutil.rmtree(folder / WORK, ignore_errors=True)
-        forget_features(folder)
     return _told(header, fresh, unchanged, failed, finished=True)
 
 

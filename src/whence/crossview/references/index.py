@@ -13,13 +13,14 @@ import numpy as np
 
 from whence.core.config import fingerprint
 from whence.core.version import __version__
+from whence.crossview.references.features import forget_features
 from whence.crossview.references.header import Header, SourceRecord, write_header
 from whence.crossview.references.shards import Shard
 from whence.gallery.exact import open_mapped, write_rows
 
 
 def write_index(folder: Path, header: Header, fresh: Mapping[str, tuple[SourceRecord, list[Shard]]]) -> Header:
-    """Write a new index of the sources that stay and the new ones, then the header, then remove the old index.
+    """Write a new index of the sources that stay and the new ones, then the header, then remove what is of the old one.
 
     Args:
         folder: of the set.
@@ -64,6 +65,7 @@ def write_index(folder: Path, header: Header, fresh: Mapping[str, tuple[SourceRe
     write_header(folder, new)
     if old is not None and old != folder / name:
         shutil.rmtree(old, ignore_errors=True)
+    forget_features(folder)
     return new
 
 
