@@ -60,7 +60,7 @@ class Trainer:
         self.steps_per_epoch = max(1, len(self.feed) // (o.batch * processes))
         self.total_steps = max(1, round(o.epochs * self.steps_per_epoch))
         groups = parameter_groups(model, o)
-        optimiser = optimiser_for(model, groups, o)
+        optimiser = optimiser_for(model.image, groups, o)  # sine layers of places learn nothing by Muon
         self.model = model
         self.loss, self.optimiser = self.accelerator.prepare(AlignmentLoss(model, recipe), optimiser)
         self.step, self.best, self.since_best = 0, math.inf, 0

@@ -22,7 +22,7 @@ def optimiser_for(
     """Make the optimiser that a recipe asks for.
 
     Args:
-        module: all that is trained; its layers' weights are what Muon takes.
+        module: whose layers' weights Muon takes, where that is the method.
         groups: parameters with ``weight_decay`` and ``peak``.
         settings: of the recipe.
         betas: of AdamW.

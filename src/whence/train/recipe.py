@@ -123,7 +123,7 @@ class Optimiser:
     learning_rate: float = 1e-3
     "Peak learning rate."
     method: str = "adamw"
-    "adamw, or muon: the weights of convolutions and linear layers by Muon, all others by AdamW."
+    "adamw, or muon: convolutions and linear layers that see pictures by Muon, all other weights by AdamW."
     layer_learning_rate: float = 0.02
     "Peak learning rate of the weights that Muon takes, scaled so that steps are as long as AdamW's."
     location_learning_rate: float = 0.0
